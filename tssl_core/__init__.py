@@ -1,0 +1,32 @@
+"""TSSL-BP: training deep spiking networks through spike times (Zhang & Li, NeurIPS 2020)."""
+
+from tssl_core.architecture import Architecture, parse_architecture
+from tssl_core.errors import ArchitectureError, BackendUnavailableError, ParameterError, TSSLError
+from tssl_core.function import spiking_psc
+from tssl_core.losses import softmax_loss, spike_count_loss, van_rossum_loss
+from tssl_core.network import Network, SpikingNetwork
+from tssl_core.params import LIFParams, TSSLParams
+from tssl_core.psc import constant_input_gain, psc_filter, spikes_from_psc
+from tssl_core.targets import target_psc, target_spike_train
+
+__all__ = [
+    "Architecture",
+    "ArchitectureError",
+    "BackendUnavailableError",
+    "LIFParams",
+    "Network",
+    "ParameterError",
+    "SpikingNetwork",
+    "TSSLError",
+    "TSSLParams",
+    "constant_input_gain",
+    "parse_architecture",
+    "psc_filter",
+    "softmax_loss",
+    "spike_count_loss",
+    "spikes_from_psc",
+    "spiking_psc",
+    "target_psc",
+    "target_spike_train",
+    "van_rossum_loss",
+]

@@ -1,0 +1,114 @@
+"""Building blocks of the networks; tensors are time first, ``[T, B, ...]``."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tssl_core.architecture import Conv, Dense, InputShape
+from tssl_core.function import spiking_psc
+from tssl_core.params import LIFParams, TSSLParams
+from tssl_core.psc import spikes_from_psc
+
+SUM_POOL_GAIN = 1.1
+"""Factor on the sum over a pooling window (authors' code, taken from SLAYER's 1.1 theta)."""
+
+
+class SpikingLayer(nn.Module, ABC):
+    """A layer of spiking neurons, whatever signal it hands on to the next layer."""
+
+    @abstractmethod
+    def spikes(self, output: Tensor) -> Tensor:
+        """Tell from the layer's output ``[T, B, ...]`` where its neurons spiked; same shape, 0 or 1 or bool."""
+
+
+class TSSLNeuron(SpikingLayer):
+    """LIF neurons whose output is their PSC, trained by TSSL-BP; see `spiking_psc`."""
+
+    def __init__(self, lif: LIFParams, tssl: TSSLParams, *, backend: str = "auto") -> None:
+        super().__init__()
+        self.lif, self.tssl, self.backend = lif, tssl, backend
+
+    def forward(self, current: Tensor) -> Tensor:
+        """Return the PSC ``[T, B, ...]`` of an input current of that shape."""
+        return spiking_psc(current, self.lif, self.tssl, backend=self.backend)
+
+    def spikes(self, output: Tensor) -> Tensor:
+        """Recover the spikes from the PSC."""
+        return spikes_from_psc(output, self.lif.tau_s)
+
+
+class SumPool(nn.Module):
+    """Sum over squares that do not overlap, times 1.1; no neurons (authors' code)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool ``[N, C, H, W]``; an incomplete border is left out."""
+        return F.avg_pool2d(x, self.size, divisor_override=1) * SUM_POOL_GAIN
+
+
+class TimeConstantDropout(nn.Module):
+    """Dropout whose mask is the same in every time step.
+
+    One draw a neuron behind fully connected layers; behind convolutions one draw a channel and row, as the
+    authors' code does by calling ``dropout3d`` on ``[B, C H, W, 1, 1, T]``.
+
+    Parameters
+    ----------
+    rate : float
+        Probability that a value is set to 0; the others are scaled by ``1 / (1 - rate)``.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values of ``[T, B, N]`` or ``[T, B, C, H, W]`` in training mode."""
+        if not self.training or self.rate == 0:
+            return x
+        shape = (1, *x.shape[1:]) if x.dim() == 3 else (1, *x.shape[1:4], 1)
+        return x * F.dropout(torch.ones(shape, dtype=x.dtype, device=x.device), self.rate)
+
+
+class TimeFirst(nn.Module):
+    """Apply a module without state to all time steps in one call, on ``[T B, ...]``."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[T, B, ...]`` to ``[T, B, ...]``."""
+        output: Tensor = self.module(x.flatten(0, 1))
+        return output.reshape(*x.shape[:2], *output.shape[1:])
+
+
+def synapse(spec: Conv | Dense, input_shape: InputShape) -> nn.Module:
+    """Weights of a layer, without bias, initialised as in the authors' code.
+
+    Convolutions keep PyTorch's default (uniform within 1 / sqrt(fan_in)), fully connected layers take
+    Kaiming's normal; both are multiplied by the layer's weight scale.
+    """
+    channels, height, width = input_shape
+    layer: nn.Conv2d | nn.Linear
+    if isinstance(spec, Conv):
+        layer = nn.Conv2d(channels, spec.channels, spec.kernel, padding=spec.padding, bias=False)
+    else:
+        layer = nn.Linear(channels * height * width, spec.features, bias=False)
+        nn.init.kaiming_normal_(layer.weight)
+    with torch.no_grad():
+        layer.weight.mul_(spec.weight_scale)
+    return layer
+
+
+@torch.no_grad()
+def clamp_weights(module: nn.Module, limit: float) -> None:
+    """Clamp the weights of every convolution and fully connected layer to ``[-limit, limit]`` in place."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.weight.clamp_(-limit, limit)

@@ -1,0 +1,149 @@
+"""From layer specifications to a module; the same skeleton serves every method."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
+from tssl_core.errors import ParameterError
+from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.params import LIFParams, TSSLParams
+from tssl_core.psc import constant_input_gain, psc_filter
+
+
+class Network(nn.Module):
+    """Synapses, neurons, pooling and dropout in the order of an architecture, time first.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Hidden layers.
+    input_shape : (int, int, int)
+        Channels, height and width of the input.
+    classes : int
+        Neurons of the output layer.
+    neuron : callable
+        Makes the neurons of one hidden layer, a module on ``[T, B, ...]``.
+    output_neuron : callable
+        Makes the neurons of the output layer.
+    pool : callable
+        Makes a pooling module on ``[N, C, H, W]`` from a window size.
+
+    Raises
+    ------
+    ArchitectureError
+        If the architecture does not fit the input.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        input_shape: InputShape,
+        classes: int,
+        *,
+        neuron: Callable[[], nn.Module],
+        output_neuron: Callable[[], nn.Module],
+        pool: Callable[[int], nn.Module],
+    ) -> None:
+        super().__init__()
+        before_first_neuron: OrderedDict[str, nn.Module] = OrderedDict()
+        rest: OrderedDict[str, nn.Module] = OrderedDict()
+        shapes = [input_shape, *architecture.output_shapes(input_shape)]
+        layers = [*architecture.layers, Dense(features=classes)]
+        for position, (spec, shape) in enumerate(zip(layers, shapes, strict=True), start=1):
+            is_output = position == len(layers)
+            name = "output" if is_output else f"layer{position}"
+            part = rest if rest else before_first_neuron
+            if isinstance(spec, Pool):
+                part[f"{name}_pool"] = TimeFirst(pool(spec.size))
+            else:
+                weights = synapse(spec, shape)
+                flatten = [] if isinstance(spec, Conv) else [nn.Flatten(1)]
+                part[f"{name}_synapse"] = TimeFirst(nn.Sequential(*flatten, weights))
+                rest[f"{name}_neuron"] = output_neuron() if is_output else neuron()
+                part = rest
+            if spec.dropout:
+                part[f"{name}_dropout"] = TimeConstantDropout(spec.dropout)
+        self.before_first_neuron = nn.Sequential(before_first_neuron)
+        self.rest = nn.Sequential(rest)
+
+    def forward(self, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """Run the network over all time steps.
+
+        Parameters
+        ----------
+        x : Tensor
+            ``[T, B, C, H, W]``; or, with `gain`, a constant input ``[B, C, H, W]``.
+        gain : Tensor, optional
+            ``[T]``: the input in time step t is ``gain[t] x``. As everything before the first neuron is
+            linear, it is then computed once and scaled, instead of T times.
+
+        Returns
+        -------
+        Tensor
+            Output of the last layer, ``[T, B, classes]``.
+        """
+        if gain is None:
+            current = self.before_first_neuron(x)
+        else:
+            once: Tensor = self.before_first_neuron(x.unsqueeze(0))
+            current = gain.reshape(-1, *[1] * (once.dim() - 1)) * once
+        output: Tensor = self.rest(current)
+        return output
+
+
+class SpikingNetwork(nn.Module):
+    """The network of Zhang & Li 2020: LIF neurons that exchange PSCs, sum pooling, LIF output layer.
+
+    Parameters
+    ----------
+    architecture, input_shape, classes
+        See `Network`.
+    lif : LIFParams, optional
+        Neuron parameters.
+    tssl : TSSLParams, optional
+        Variant of the gradient.
+    backend : str
+        See `spiking_psc`.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        input_shape: InputShape,
+        classes: int,
+        *,
+        lif: LIFParams | None = None,
+        tssl: TSSLParams | None = None,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.lif = lif or LIFParams()
+        variant = tssl or TSSLParams()
+
+        def neuron() -> TSSLNeuron:
+            return TSSLNeuron(self.lif, variant, backend=backend)
+
+        self.layers = Network(architecture, input_shape, classes, neuron=neuron, output_neuron=neuron, pool=SumPool)
+
+    def forward(self, x: Tensor, time_steps: int | None = None) -> Tensor:
+        """Return the output PSC ``[T, B, classes]``.
+
+        Parameters
+        ----------
+        x : Tensor
+            Images ``[B, C, H, W]``, held constant for `time_steps`; or spikes ``[T, B, C, H, W]``.
+        time_steps : int, optional
+            T; needed for images, and of no use for spikes.
+        """
+        if x.dim() == 5:
+            return self.layers(psc_filter(x, self.lif.tau_s))  # type: ignore[no-any-return]
+        if x.dim() != 4:
+            raise ParameterError(
+                f"input has shape {tuple(x.shape)}; expected images [B, C, H, W] or spikes [T, B, C, H, W]"
+            )
+        if time_steps is None or time_steps < 1:
+            raise ParameterError(f"time_steps is {time_steps}; expected at least 1 for constant images")
+        gain = constant_input_gain(time_steps, self.lif.tau_s, dtype=x.dtype, device=x.device)
+        return self.layers(x, gain)  # type: ignore[no-any-return]
