@@ -1,0 +1,57 @@
+"""The conventional twin of the spiking network: ReLU instead of spikes, average pooling, cross entropy."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.method import Method, Model, Task
+from tssl_core import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class ANNParameters:
+    """Nothing to set: the architecture says it all."""
+
+
+class ANNModel(Model):
+    """Same layers, weights and initialisation as the spiking network, without time (T = 1)."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.network = Network(
+            task.architecture,
+            task.input_shape,
+            task.classes,
+            neuron=nn.ReLU,
+            output_neuron=nn.Identity,
+            pool=nn.AvgPool2d,
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits ``[1, B, classes]`` of images ``[B, C, H, W]``."""
+        output: Tensor = self.network(inputs, torch.ones(1, dtype=inputs.dtype, device=inputs.device))
+        return output
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy, summed over the batch."""
+        return F.cross_entropy(output.sum(0), labels, reduction="sum")
+
+
+class ANN(Method):
+    """Conventional network, trained by backpropagation."""
+
+    name = "ann"
+    title = "ANN (ReLU)"
+    spiking = False
+    Parameters = ANNParameters
+
+    def supports(self, task: Task) -> str | None:
+        """Static images only: spike trains would need a choice of how to sum them over time."""
+        return "the ReLU network takes images, not spike trains" if task.events else None
+
+    def build(self, task: Task, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:
+        """Make a freshly initialised model; it has no neurons that a backend could run."""
+        del parameters, backend
+        return ANNModel(task)

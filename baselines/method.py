@@ -1,0 +1,128 @@
+"""The contract of a method, and how methods are found: one file in this package, one method.
+
+A method turns an architecture string into a `Model`. It never sees the optimiser, the data or the metrics, which
+are the same for all. A new file here with a subclass of `Method` appears in every sweep, table and plot.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+import baselines
+from baselines.discovery import discover
+from tssl_core.architecture import Architecture, InputShape
+from tssl_core.errors import ParameterError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a method is asked to solve.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Hidden layers; the output layer has one neuron a class.
+    input_shape : (int, int, int)
+        Channels, height, width.
+    classes : int
+        Number of classes.
+    time_steps : int
+        T, the length of the simulated window.
+    events : bool
+        Whether the input is a spike train ``[T, B, C, H, W]`` and not a constant image ``[B, C, H, W]``.
+    """
+
+    architecture: Architecture
+    input_shape: InputShape
+    classes: int
+    time_steps: int
+    events: bool = False
+
+
+class Model(nn.Module, ABC):
+    """A network with its loss and its decision; what the training loop needs of a method."""
+
+    @abstractmethod
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Output of the network, ``[T, B, classes]``, from images or a spike train."""
+
+    @abstractmethod
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Scalar loss, summed over the batch, of an output ``[T, B, classes]`` and true classes ``[B]``."""
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Evidence for each class, ``[B, classes]``; the decision is its argmax, the lowest index in a tie."""
+        return output.sum(0)
+
+    def after_step(self) -> None:
+        """Enforce constraints on the weights after each step of the optimiser."""
+
+
+class Method(ABC):
+    """One way to train a network.
+
+    Attributes
+    ----------
+    name : str
+        What configurations call it; the name of its file.
+    title : str
+        What tables and plots call it.
+    spiking : bool
+        Whether its networks spike: without spikes there is neither a number of time steps nor a silent neuron.
+    Parameters : type
+        Frozen dataclass of what can be set; ``Parameters()`` are the defaults.
+    presets : mapping
+        Named parameters, chosen as ``name:preset``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    spiking: ClassVar[bool] = True
+    Parameters: ClassVar[type]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def supports(self, task: Task) -> str | None:
+        """Why this method cannot solve `task`, or None if it can."""
+        del task
+        return None
+
+    @abstractmethod
+    def build(self, task: Task, parameters: Any, *, backend: str = "auto") -> Model:
+        """Make a freshly initialised model; weights are drawn from torch's global generator.
+
+        Parameters
+        ----------
+        task : Task
+            What to solve; `supports` has been asked before.
+        parameters : Parameters
+            Of this method's own type.
+        backend : str
+            Implementation of the neurons, ``"auto"`` or a name.
+        """
+
+
+def available_methods() -> dict[str, Method]:
+    """Every method in this package, by name."""
+    return discover(baselines, Method)  # type: ignore[type-abstract]
+
+
+def get_method(name: str) -> Method:
+    """Return the method called `name`; a preset behind a colon is left out of account.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such method or preset; the message lists those that there are.
+    """
+    methods = available_methods()
+    base, _, preset = name.partition(":")
+    if base not in methods:
+        raise ParameterError(f"unknown method {base!r}; expected one of {', '.join(methods)}")
+    method = methods[base]
+    if preset and preset not in method.presets:
+        known = ", ".join(f"{base}:{key}" for key in method.presets) or "none"
+        raise ParameterError(f"unknown preset {name!r}; {base} has {known}")
+    return method

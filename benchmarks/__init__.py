@@ -1,0 +1,1 @@
+"""The harness: datasets, configurations, training, metrics, sweeps and tracking."""

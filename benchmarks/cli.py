@@ -1,0 +1,148 @@
+"""The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
+from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, available_datasets, data_root
+from benchmarks.study import PROFILES, Study, cell_of, default_profile, load_study
+from benchmarks.sweep import run_study
+from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, open_tracker
+from tssl_core.errors import TSSLError
+
+Command = Callable[[argparse.Namespace], int]
+
+EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add ``run``, ``sweep`` and ``data`` to a command line."""
+    run = subparsers.add_parser("run", help="train one configuration")
+    run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
+    run.add_argument("--study", default="runs", help="MLflow experiment to log to (default: %(default)s)")
+    add_execution_options(run)
+    run.set_defaults(command=run_command)
+
+    sweep = subparsers.add_parser("sweep", help="run a study without making its report")
+    add_study_options(sweep)
+    sweep.set_defaults(command=sweep_command)
+
+    data = subparsers.add_parser("data", help="what datasets there are")
+    data.add_argument("action", choices=["list"])
+    add_data_root(data)
+    data.set_defaults(command=data_command)
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the commands that run a study."""
+    parser.add_argument("study", help="name of a study that comes with the suite, or the path of a .toml file")
+    parser.add_argument("--profile", choices=PROFILES, help="default: paper with a CUDA device, else quick")
+    add_execution_options(parser)
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the commands that train."""
+    defaults = Execution()
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the configuration, such as run.epochs=3; may be repeated",
+    )
+    parser.add_argument("--device", default=defaults.device, help="torch device (default: %(default)s)")
+    parser.add_argument("--backend", default=defaults.backend, help="implementation of the neurons (default: auto)")
+    parser.add_argument("--fresh", action="store_true", help="run again what is already there")
+    add_data_root(parser)
+    add_tracking_uri(parser, f"MLflow tracking URI, or {TRACKING_OFF!r}")
+
+
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that read datasets."""
+    parser.add_argument("--data-root", help=f"folder of the datasets (default: ${DATA_ROOT_VARIABLE}, or a user cache)")
+
+
+def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """Option of the commands that use the tracking store."""
+    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, help=f"{help_text} (default: %(default)s)")
+
+
+def execution_of(arguments: argparse.Namespace) -> Execution:
+    """Where the command line says that runs take place; bars are drawn for people only."""
+    return Execution(
+        device=arguments.device,
+        backend=arguments.backend,
+        data_root=arguments.data_root,
+        progress=sys.stderr.isatty(),
+    )
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Train one configuration."""
+    values = read_toml(arguments.config) if arguments.config else {}
+    for text in arguments.overrides:
+        values = merge(values, parse_override(text))
+    cell = cell_of(validate_run(values))
+    return carry_out(Study(arguments.study, arguments.study, cell.config.protocol, (cell,)), arguments)
+
+
+def sweep_command(arguments: argparse.Namespace) -> int:
+    """Run a study."""
+    return carry_out(study_of(arguments), arguments)
+
+
+def study_of(arguments: argparse.Namespace) -> Study:
+    """Return the study that the command line names."""
+    profile = arguments.profile or default_profile(execution_of(arguments))
+    overrides = [parse_override(text) for text in arguments.overrides]
+    return load_study(arguments.study, profile=profile, overrides=overrides)
+
+
+def carry_out(study: Study, arguments: argparse.Namespace) -> int:
+    """Run a study and say how it went; the exit code is 0 only if every run has a result."""
+    print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, tracked in {arguments.tracking_uri}")
+    tally = run_study(study, execution_of(arguments), open_tracker(arguments.tracking_uri), fresh=arguments.fresh)
+    if tally:
+        print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
+    return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] else EXIT_OK
+
+
+def data_command(arguments: argparse.Namespace) -> int:
+    """List the datasets and whether their files are there."""
+    root = data_root(arguments.data_root)
+    print(f"data root: {root}")
+    for name, dataset in available_datasets().items():
+        missing = dataset.missing(root)
+        state = "ready" if not missing else f"missing {', '.join(path.name for path in missing)}"
+        print(f"{name:<16} {dataset.title:<16} {state}")
+    return EXIT_OK
+
+
+def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any], None]] = (add_commands,)) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The process's own by default.
+    add : sequence of callable
+        Each adds commands.
+    """
+    parser = argparse.ArgumentParser(prog="tssl", description="Reproduce TSSL-BP and compare it with other methods.")
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for add_to in add:
+        add_to(subparsers)
+    parsed = parser.parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return command(parsed)
+    except TSSLError as error:
+        print(f"tssl: error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("tssl: interrupted; the same command goes on with the runs that are not done", file=sys.stderr)
+        return EXIT_INTERRUPTED

@@ -1,0 +1,258 @@
+"""What a run is: validated, frozen, read from TOML, hashed to a key. Where and how it runs is `Execution`."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+
+from baselines.method import Method, Task, get_method
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.errors import ConfigError
+from tssl_core.architecture import parse_architecture
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+RUN_KEY_LENGTH = 16
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class OptimizerConfig(BaseModel):
+    """AdamW with a constant learning rate (authors' code).
+
+    Attributes
+    ----------
+    learning_rate : float
+        Constant over the run.
+    weight_decay : float
+        Decoupled; 0.01 is PyTorch's default, which the authors' code leaves alone.
+    grad_clip : float
+        Global norm to which the gradient of the summed loss is clipped; 0 turns clipping off.
+    """
+
+    model_config = STRICT
+    learning_rate: float = Field(default=5e-4, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    grad_clip: float = Field(default=1.0, ge=0)
+
+
+class RunConfig(BaseModel):
+    """One training run; equal configurations give equal results on the same machine and backend.
+
+    Attributes
+    ----------
+    dataset, method : str
+        Names; the method may carry a preset, ``name:preset``.
+    architecture : str
+        Hidden layers, see `tssl_core.architecture`.
+    time_steps : int
+        T; 1 for methods without spikes, whatever was asked.
+    seed : int
+        Of all random streams, see `benchmarks.seeding`.
+    epochs, batch_size : int
+        Length of the training and samples a step.
+    optimizer : OptimizerConfig
+        See there.
+    parameters : dict
+        Of the method; filled up with its preset and defaults, so that the whole of it is logged.
+    train_samples, test_samples : int, optional
+        Use only the first samples of either part.
+    protocol : str
+        Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
+    """
+
+    model_config = STRICT
+    dataset: str
+    method: str
+    architecture: str
+    time_steps: int = Field(default=5, ge=1)
+    seed: int = Field(default=0, ge=0)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(default=50, ge=1)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    parameters: dict[str, Any] = Field(default={}, validate_default=True)
+    train_samples: int | None = Field(default=None, ge=1)
+    test_samples: int | None = Field(default=None, ge=1)
+    protocol: str = "custom"
+
+    @field_validator("dataset")
+    @classmethod
+    def _dataset_exists(cls, name: str) -> str:
+        return get_dataset(name).name
+
+    @field_validator("method")
+    @classmethod
+    def _method_exists(cls, name: str) -> str:
+        get_method(name)
+        return name
+
+    @field_validator("architecture")
+    @classmethod
+    def _architecture_fits(cls, text: str, info: ValidationInfo) -> str:
+        architecture = parse_architecture(text)
+        if "dataset" in info.data:
+            architecture.output_shapes(get_dataset(info.data["dataset"]).input_shape)
+        return str(architecture)
+
+    @field_validator("time_steps")
+    @classmethod
+    def _time_steps_of_method(cls, time_steps: int, info: ValidationInfo) -> int:
+        spiking = "method" not in info.data or get_method(info.data["method"]).spiking
+        return time_steps if spiking else 1
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_of_method(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "method" not in info.data:
+            return given
+        name: str = info.data["method"]
+        method = get_method(name)
+        preset = method.presets.get(name.partition(":")[2], {})
+        return dataclasses.asdict(_validated(method, merge(preset, given)))
+
+    @property
+    def run_key(self) -> str:
+        """Hash of the whole configuration: what a finished run is recognised by."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
+
+    @property
+    def cell(self) -> str:
+        """Short name for progress and run lists, without the seed."""
+        steps = f" T={self.time_steps}" if get_method(self.method).spiking else ""
+        return f"{self.dataset} {self.method}{steps}"
+
+    def task(self) -> Task:
+        """Return what the method is asked to solve."""
+        dataset = get_dataset(self.dataset)
+        return Task(
+            architecture=parse_architecture(self.architecture),
+            input_shape=dataset.input_shape,
+            classes=dataset.classes,
+            time_steps=self.time_steps,
+            events=dataset.events,
+        )
+
+    def method_parameters(self) -> Any:
+        """Return the parameters as the method's own frozen dataclass."""
+        return _validated(get_method(self.method), self.parameters)
+
+
+def _validated(method: Method, given: Mapping[str, Any]) -> Any:
+    """Let pydantic build a method's dataclass, nested ones included, strictly and without unknown keys."""
+    holder = create_model(f"{method.name} parameters", __config__=STRICT, parameters=(method.Parameters, ...))
+    # By way of JSON, as strict validation of Python objects would ask for a finished dataclass.
+    return dict(holder.model_validate_json(json.dumps({"parameters": dict(given)})))["parameters"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Where and how a run is carried out; nothing here changes what it computes.
+
+    Parameters
+    ----------
+    device : str
+        A torch device.
+    backend : str
+        Implementation of the neurons; ``"auto"`` is the fastest that can run, and is logged by its name.
+    data_root : str, optional
+        Folder of the datasets, see `benchmarks.datasets.dataset.data_root`.
+    progress : bool
+        Whether to draw progress bars.
+    """
+
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    backend: str = "auto"
+    data_root: str | None = None
+    progress: bool = False
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes` laid over it, table by table; neither is modified."""
+    merged = dict(base)
+    for key, value in changes.items():
+        before = merged.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            value = merge(before, value)
+        merged[key] = value
+    return merged
+
+
+def nested(dotted: str, value: Any) -> dict[str, Any]:
+    """Turn ``"optimizer.learning_rate", 0.1`` into ``{"optimizer": {"learning_rate": 0.1}}``."""
+    first, _, rest = dotted.partition(".")
+    return {first: nested(rest, value) if rest else value}
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """Read ``key=value`` from the command line; the value is TOML, or else taken as text.
+
+    Raises
+    ------
+    ConfigError
+        If there is no key or no equals sign.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not all(key.strip().split(".")):
+        raise ConfigError(f"cannot read override {text!r}; expected key=value, such as run.epochs=3")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return nested(key.strip(), parsed)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is not TOML; names the file.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def validate_run(values: Mapping[str, Any]) -> RunConfig:
+    """Build a run configuration.
+
+    Raises
+    ------
+    ConfigError
+        In one line: each key that is unknown, missing or wrong, what it was and what was expected.
+    """
+    return validate(RunConfig, values)
+
+
+def validate(model: type[M], values: Mapping[str, Any]) -> M:
+    """Build any configuration model, with errors that fit in a line."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_one_line(details, model) for details in error.errors())) from error
+
+
+def _one_line(details: Any, model: type[BaseModel]) -> str:
+    # A method's parameters are validated one level down, under the same name.
+    key = ".".join(str(part) for part, _ in itertools.groupby(details["loc"]))
+    match details["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            known = f"; expected one of {', '.join(model.model_fields)}" if "." not in key else ""
+            return f"unknown key {key!r}{known}"
+        case "missing":
+            return f"{key!r} is missing"
+        case "value_error":
+            return f"{key}: {details['ctx']['error']}"
+        case _:
+            return f"{key} is {details['input']!r}: {details['msg'].lower()}"

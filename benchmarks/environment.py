@@ -1,0 +1,96 @@
+"""What a result was made with: machine, versions, backend, and the commit of this code."""
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from benchmarks.config import Execution
+from tssl_core.kernels import resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Everything outside the configuration that a number may depend on.
+
+    Parameters
+    ----------
+    commit : str
+        Of this code, see `commit`.
+    backend, device : str
+        What ran the neurons, by its own name even if it was chosen by ``auto``; and where.
+    processor, cores, threads : str, int, int
+        Model, its cores, and the threads that torch uses.
+    platform, python, torch, torchvision : str
+        Versions.
+    data_source, data_checksum : str
+        Where the dataset came from, and the SHA-256 of its content.
+    """
+
+    commit: str
+    backend: str
+    device: str
+    processor: str
+    cores: int
+    threads: int
+    platform: str
+    python: str
+    torch: str
+    torchvision: str
+    data_source: str
+    data_checksum: str
+
+
+def describe_environment(execution: Execution, *, data_source: str, data_checksum: str) -> Environment:
+    """Look at the machine that the runs of `execution` take place on.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If the backend cannot run on the device.
+    """
+    device = torch.device(execution.device)
+    return Environment(
+        commit=commit(),
+        backend=resolve(execution.backend, device).name,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        processor=processor_name(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        torchvision=metadata.version("torchvision"),
+        data_source=data_source,
+        data_checksum=data_checksum,
+    )
+
+
+def commit() -> str:
+    """Commit of the code, with ``+changes`` when the checkout differs from it; ``unknown`` outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+changes" if changes else "")
+
+
+def processor_name() -> str:
+    """Model of the processor, as the operating system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

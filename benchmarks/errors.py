@@ -1,0 +1,19 @@
+"""Errors of the harness that a user can act on."""
+
+from tssl_core.errors import TSSLError
+
+
+class ConfigError(TSSLError, ValueError):
+    """A configuration that cannot be read or is not valid."""
+
+
+class DatasetError(TSSLError, RuntimeError):
+    """A dataset that is missing, corrupt or cannot be fetched."""
+
+
+class DivergedError(TSSLError, ArithmeticError):
+    """A loss that is no longer finite; the run ends as ``diverged``."""
+
+
+class TrackingError(TSSLError, RuntimeError):
+    """A tracking store that cannot be reached, read or written."""

@@ -1,0 +1,72 @@
+"""What a run leaves behind: one record an epoch and one a run."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+from benchmarks.metrics import Activity
+
+Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
+"""How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch of training and the evaluation after it.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    train_loss : float
+        Mean over samples of the loss in training mode, while the weights moved.
+    train_accuracy, test_accuracy : float
+        Fractions; the former in training mode, while the weights moved.
+    train_seconds, test_seconds : float
+        Wall time of either part.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    train_seconds: float
+    test_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """The outcome of one run.
+
+    Parameters
+    ----------
+    accuracy_last : float
+        Test accuracy after the last epoch.
+    accuracy_best, best_epoch : float, int
+        Highest test accuracy over the epochs, the first of them: how the paper counts. It chooses by the test
+        set and is biased upwards.
+    activity : Activity or None
+        Of the final model on the test set; None without spikes.
+    latency_ms : float
+        See `benchmarks.metrics.latency_ms`.
+    training_seconds : float
+        Wall time of the training of all epochs, without evaluation.
+    """
+
+    accuracy_last: float
+    accuracy_best: float
+    best_epoch: int
+    activity: Activity | None
+    latency_ms: float
+    training_seconds: float
+
+    def metrics(self) -> dict[str, float]:
+        """All numbers under flat names; those of an activity are left out where there is none."""
+        values = asdict(self)
+        activity = values.pop("activity") or {}
+        return {key: float(value) for key, value in (values | activity).items()}
+
+
+METRIC_COLUMNS = tuple(
+    field.name for record in (RunRecord, Activity) for field in fields(record) if field.name != "activity"
+)
+"""Names that `RunRecord.metrics` may give."""

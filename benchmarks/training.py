@@ -1,0 +1,163 @@
+"""One run: from a configuration to a trained model and its record."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import AdamW, Optimizer
+from tqdm import tqdm
+
+from baselines.method import Model, get_method
+from benchmarks.config import Execution, OptimizerConfig, RunConfig
+from benchmarks.datasets.dataset import Data, Split
+from benchmarks.errors import DivergedError
+from benchmarks.metrics import ActivityMeter, accuracy, latency_ms, synchronise
+from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.seeding import generator_for, seed_for
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run in progress: `epochs` trains, `finish` measures the final model.
+
+    Parameters
+    ----------
+    config, execution : RunConfig, Execution
+        What to run, and where.
+    model : Model
+        Freshly initialised, on the device.
+    data : Data
+        Already cut to the samples that the configuration asks for.
+    """
+
+    config: RunConfig
+    execution: Execution
+    model: Model
+    data: Data
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model."""
+        return torch.device(self.execution.device)
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train, and yield a record after each epoch.
+
+        Raises
+        ------
+        DivergedError
+            When the loss of an epoch is not finite.
+        """
+        optimizer = make_optimizer(self.model, self.config.optimizer)
+        order = generator_for(self.config.seed, "order")
+        torch.manual_seed(seed_for(self.config.seed, "dropout"))
+        for epoch in range(1, self.config.epochs + 1):
+            start = time.perf_counter()
+            train_loss, train_accuracy = self._train_epoch(epoch, optimizer, order)
+            synchronise(self.device)
+            trained = time.perf_counter()
+            test_accuracy = accuracy(self.model, self.data.test, self.device)
+            yield EpochRecord(
+                epoch=epoch,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
+                test_accuracy=test_accuracy,
+                train_seconds=trained - start,
+                test_seconds=time.perf_counter() - trained,
+            )
+
+    def _train_epoch(self, epoch: int, optimizer: Optimizer, order: torch.Generator) -> tuple[float, float]:
+        split, device = self.data.train, self.device
+        # Sums stay on the device: reading them each step would make a GPU wait.
+        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.int64)
+        self.model.train()
+        batches = torch.randperm(len(split), generator=order).split(self.config.batch_size)
+        bar = tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=not self.execution.progress, unit="step")
+        for indices in bar:
+            inputs, labels = split.batch(indices)
+            loss, output = train_step(
+                self.model, optimizer, inputs.to(device), labels.to(device), grad_clip=self.config.optimizer.grad_clip
+            )
+            loss_sum += loss
+            correct += (self.model.scores(output).argmax(-1) == labels.to(device)).sum()
+        mean_loss = float(loss_sum) / len(split)
+        if not torch.isfinite(loss_sum):
+            raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
+        return mean_loss, int(correct) / len(split)
+
+    def finish(self, history: list[EpochRecord]) -> RunRecord:
+        """Measure the final model and sum up the run."""
+        meter = ActivityMeter(self.model)
+        with meter.watching():
+            accuracy_last = accuracy(self.model, self.data.test, self.device)
+        best = max(history, key=lambda record: record.test_accuracy)
+        return RunRecord(
+            accuracy_last=accuracy_last,
+            accuracy_best=best.test_accuracy,
+            best_epoch=best.epoch,
+            activity=meter.result(),
+            latency_ms=latency_ms(self.model, self.data.test, self.device),
+            training_seconds=sum(record.train_seconds for record in history),
+        )
+
+
+def train_step(
+    model: Model, optimizer: Optimizer, inputs: Tensor, labels: Tensor, *, grad_clip: float
+) -> tuple[Tensor, Tensor]:
+    """Take one step of the optimiser.
+
+    Parameters
+    ----------
+    model, optimizer
+        Changed in place.
+    inputs, labels : Tensor
+        One batch, on the model's device.
+    grad_clip : float
+        Global norm of the gradient, 0 for none.
+
+    Returns
+    -------
+    loss, output : Tensor
+        Detached; scalar summed over the batch, and ``[T, B, classes]``.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    output = model(inputs)
+    loss = model.loss(output, labels)
+    loss.backward()
+    if grad_clip:
+        clip_grad_norm_(model.parameters(), grad_clip)
+    optimizer.step()
+    model.after_step()
+    return loss.detach(), output.detach()
+
+
+def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:
+    """AdamW as the authors' code sets it up."""
+    return AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
+    """Build the model and cut the data; nothing has been trained yet.
+
+    Parameters
+    ----------
+    config, execution : RunConfig, Execution
+        What to run, and where.
+    data : Data
+        The whole of the configuration's dataset.
+    """
+    device = torch.device(execution.device)
+    method = get_method(config.method)
+    torch.manual_seed(seed_for(config.seed, "initialisation"))
+    # Weights are drawn on the CPU: the same seed gives the same network on every device.
+    model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
+    train = _take(data.train, config.train_samples).to(device)
+    test = _take(data.test, config.test_samples).to(device)
+    return Training(config, execution, model, Data(train, test, data.source))
+
+
+def _take(split: Split, samples: int | None) -> Split:
+    return split if samples is None else split.take(samples)
