@@ -126,3 +126,17 @@ def get_method(name: str) -> Method:
         known = ", ".join(f"{base}:{key}" for key in method.presets) or "none"
         raise ParameterError(f"unknown preset {name!r}; {base} has {known}")
     return method
+
+
+def method_title(name: str) -> str:
+    """What tables and plots call a method with its preset; a name that is not known here stands for itself."""
+    base, _, preset = name.partition(":")
+    methods = available_methods()
+    title = methods[base].title if base in methods else base
+    return f"{title}, {preset}" if preset else title
+
+
+def is_spiking(name: str) -> bool:
+    """Whether a method's networks spike; one that is not known here is taken to."""
+    method = available_methods().get(name.partition(":")[0])
+    return method is None or method.spiking

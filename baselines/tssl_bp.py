@@ -113,6 +113,8 @@ class TSSLBP(Method):
     name = "tssl_bp"
     title = "TSSL-BP"
     Parameters = TSSLBPParameters
+    # The paper's text and its code until 29 October 2020 filter the target once.
+    presets = {"single-filter": {"filter_passes": 1}}  # noqa: RUF012
 
     def build(self, task: Task, parameters: TSSLBPParameters, *, backend: str = "auto") -> TSSLBPModel:
         """Make a freshly initialised model."""

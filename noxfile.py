@@ -1,0 +1,87 @@
+"""Sessions of the suite; all share one virtual environment, as torch alone takes gigabytes."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMP = VENV / "installed-from.sha256"
+INSTALLED_FROM = ("pyproject.toml", "constraints.txt")
+
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.default_venv_backend = "none"
+
+
+def prepare(session: nox.Session) -> None:
+    """Make the shared environment, unless it was made from the very files that are here."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in INSTALLED_FROM:
+        digest.update((ROOT / name).read_bytes())
+    if STAMP.is_file() and STAMP.read_text() == digest.hexdigest():
+        return
+    session.log(f"installing into {VENV}; the first time takes minutes")
+    session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
+    pip = (str(BIN / "python"), "-m", "pip", "--disable-pip-version-check")
+    session.run(*pip, "install", "--quiet", "-c", "constraints.txt", "-e", ".[dev]", external=True)
+    STAMP.write_text(digest.hexdigest())
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the shared environment."""
+    prepare(session)
+    session.run(str(BIN / program), *arguments, external=True)
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """A small but real study without any download, and its report."""
+    run(session, "tssl", "reproduce", "digits", *session.posargs)
+
+
+@nox.session
+def reproduce_mnist(session: nox.Session) -> None:
+    """The paper's MNIST table; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "mnist", *session.posargs)
+
+
+@nox.session
+def reproduce_fashion_mnist(session: nox.Session) -> None:
+    """The paper's FashionMNIST table; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "fashion_mnist", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """The report of a study again from what is logged; -- STUDY (default: digits)."""
+    run(session, "tssl", "report", *(session.posargs or ["digits"]))
+
+
+@nox.session
+def mlflow_ui(session: nox.Session) -> None:
+    """The MLflow UI on this machine alone; -- --port 5001."""
+    store = ("--backend-store-uri", "sqlite:///mlflow.db")
+    run(session, "mlflow", "ui", "--host", "127.0.0.1", *store, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite; arguments go to pytest."""
+    run(session, "python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style: ruff's rules and its formatting."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy --strict over packages and tests."""
+    run(session, "mypy")

@@ -1,0 +1,1 @@
+"""From logged runs to tables, figures and a Markdown report."""

@@ -1,0 +1,76 @@
+"""The ``tssl`` command line: everything of `benchmarks.cli`, and reports on top of it."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cli
+from benchmarks.config import read_toml, validate
+from benchmarks.errors import ConfigError
+from benchmarks.study import SweepConfig, config_path
+from benchmarks.tracking import TRACKING_OFF
+from reports.load import Results, results_from_csv, results_from_tracking
+from reports.render import write_report
+
+DEFAULT_FOLDER = Path("results")
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add ``reproduce`` and ``report`` to a command line."""
+    reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
+    cli.add_study_options(reproduce)
+    add_output(reproduce)
+    reproduce.set_defaults(command=reproduce_command)
+
+    report = subparsers.add_parser("report", help="write the report of a study again, from what is logged")
+    report.add_argument("study", help="name of a study")
+    report.add_argument("--from-csv", type=Path, metavar="FOLDER", help="read results.csv there instead of MLflow")
+    cli.add_tracking_uri(report, "MLflow tracking URI")
+    add_output(report)
+    report.set_defaults(command=report_command)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that write a report."""
+    parser.add_argument("--output", type=Path, help=f"folder of the report (default: {DEFAULT_FOLDER}/<study>)")
+
+
+def reproduce_command(arguments: argparse.Namespace) -> int:
+    """Run a study and write its report, also when some of its runs failed."""
+    if arguments.tracking_uri == TRACKING_OFF:
+        raise ConfigError("a report needs the logged runs: leave --tracking-uri off to tssl sweep")
+    study = cli.study_of(arguments)
+    code = cli.carry_out(study, arguments)
+    results = results_from_tracking(arguments.tracking_uri, study.name)
+    _write(results, arguments.output, study.title)
+    return code
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """Write a report again."""
+    if arguments.from_csv:
+        results = results_from_csv(arguments.from_csv, arguments.study)
+    else:
+        results = results_from_tracking(arguments.tracking_uri, arguments.study)
+    _write(results, arguments.output, _title(arguments.study))
+    return cli.EXIT_OK
+
+
+def _title(study: str) -> str:
+    """Title in the study's own file, or its name if it does not come with the suite."""
+    try:
+        return validate(SweepConfig, read_toml(config_path(study))).title
+    except ConfigError:
+        return study
+
+
+def _write(results: Results, output: Path | None, title: str) -> None:
+    folder = output or DEFAULT_FOLDER / results.study
+    path = write_report(results, folder, title=title, command=f"tssl reproduce {results.study}")
+    print(f"report: {path.resolve()}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return cli.main(arguments, add=(cli.add_commands, add_commands))

@@ -1,0 +1,106 @@
+"""Figures of a report: pure functions of the tidy tables, one colour and marker a method everywhere."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from baselines.method import available_methods, is_spiking, method_title
+
+MARKERS = "osD^vPX*"
+DASHES = ("-", "--", ":", "-.")
+WIDTH, HEIGHT, DPI = 7.5, 4.2, 150
+
+
+class Style(NamedTuple):
+    """How a method looks in every figure of every report."""
+
+    color: str
+    marker: str
+
+
+def styles() -> dict[str, Style]:
+    """Style of every method and preset, by name."""
+    methods = available_methods()
+    names = [name for base, method in methods.items() for name in (base, *(f"{base}:{key}" for key in method.presets))]
+    colours = sns.color_palette("colorblind", len(names)).as_hex()
+    return {name: Style(colours[index], MARKERS[index % len(MARKERS)]) for index, name in enumerate(names)}
+
+
+def style_of(method: str) -> Style:
+    """Style of a method; grey for one that is not known here."""
+    return styles().get(method, Style("#666666", "."))
+
+
+def accuracy_against_time_steps(finished: pd.DataFrame, path: Path) -> None:
+    """Accuracy of the last epoch against T; error bars are standard deviations over seeds.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs of one dataset.
+    path : Path
+        PNG file to write.
+    """
+    figure, axes = _new_figure()
+    for method, runs in finished.groupby("method", sort=True):
+        by_steps = runs.groupby("time_steps")["accuracy_last"]
+        mean, std = 100 * by_steps.mean(), 100 * by_steps.std().fillna(0)
+        name, style = str(method), style_of(str(method))
+        if is_spiking(name):
+            axes.errorbar(
+                mean.index.to_numpy(float), mean, yerr=std, capsize=3, label=method_title(name), **style._asdict()
+            )
+        else:
+            axes.axhline(mean.iloc[0], color=style.color, linestyle="--", label=f"{method_title(name)}, no time")
+            axes.axhspan(mean.iloc[0] - std.iloc[0], mean.iloc[0] + std.iloc[0], color=style.color, alpha=0.15)
+    steps = sorted(finished.loc[finished["method"].map(is_spiking), "time_steps"].astype(int).unique())
+    axes.set(xlabel="time steps T", ylabel="test accuracy after the last epoch (%)", xscale="log")
+    axes.xaxis.set_major_locator(FixedLocator(steps or [1]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    _finish(figure, axes, path)
+
+
+def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame, path: Path) -> None:
+    """Test accuracy against epochs, mean over seeds with a band of one standard deviation.
+
+    Parameters
+    ----------
+    finished, epochs : DataFrame
+        Finished runs of one dataset, and the epochs of all runs.
+    path : Path
+        PNG file to write.
+    """
+    figure, axes = _new_figure()
+    curves = epochs.merge(finished[["run_key", "method", "time_steps"]], on="run_key")
+    for method, of_method in curves.groupby("method", sort=True):
+        name = str(method)
+        for index, (steps, points) in enumerate(of_method.groupby("time_steps", sort=True)):
+            by_epoch = points.groupby("epoch")["test_accuracy"]
+            mean, std = 100 * by_epoch.mean(), 100 * by_epoch.std().fillna(0)
+            label = f"{method_title(name)}, T = {steps}" if is_spiking(name) else method_title(name)
+            colour = style_of(name).color
+            axes.plot(mean.index, mean, color=colour, linestyle=DASHES[index % len(DASHES)], label=label)
+            axes.fill_between(mean.index, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
+    axes.set(xlabel="epoch", ylabel="test accuracy (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _finish(figure, axes, path)
+
+
+def _new_figure() -> tuple[Figure, Axes]:
+    with mpl.rc_context({"font.size": 10}), sns.axes_style("whitegrid"):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        return figure, figure.subplots()
+
+
+def _finish(figure: Figure, axes: Axes, path: Path) -> None:
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    sns.despine(ax=axes)
+    # No date and no version in the file: the same numbers give the same bytes.
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})

@@ -1,0 +1,111 @@
+"""Write a report: Markdown, figures and the numbers they are made from, in one folder."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.datasets.dataset import available_datasets
+from reports import figures
+from reports.load import Results
+from reports.published import published_results
+from reports.tables import comparison_table, published_table, unfinished_table
+from tssl_core.architecture import parse_architecture
+
+REPORT_FILE = "report.md"
+ENVIRONMENT = ("commit", "backend", "device", "processor", "cores", "threads", "platform", "python", "torch")
+DATA = ("data_source", "data_checksum")
+
+READING = """\
+*Last epoch* is the test accuracy after the last epoch. *Best epoch* is the highest test accuracy over all epochs: the
+paper counts so, which chooses by the test set and is biased upwards. Both are mean ± standard deviation over n seeds.
+*Difference* is our best-epoch mean less the published mean, or less the best where no mean was published, in
+percentage points; it is a test of the paper only where the number of epochs is the published one. *Silent* is the
+fraction of pairs of a test sample and a hidden neuron without a single spike. *ms/sample* is inference in a batch of
+100. A method without spikes has no T."""
+
+
+def write_report(results: Results, folder: Path, *, title: str, command: str) -> Path:
+    """Write report.md, its figures and its CSV files.
+
+    Parameters
+    ----------
+    results : Results
+        What to report.
+    folder : Path
+        Made if it is not there; files of an earlier report are overwritten.
+    title : str
+        Headline.
+    command : str
+        What makes the numbers again.
+
+    Returns
+    -------
+    Path
+        Of report.md.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write(folder)
+    parts = [f"# {title}", _summary(results, command)]
+    if results.finished.empty:
+        parts.append("No run has finished yet.")
+    else:
+        parts += ["## Comparison", _markdown(comparison_table(results.finished)), READING]
+        parts += _figures(results, folder)
+    parts += _published(results)
+    unfinished = unfinished_table(results.runs)
+    if not unfinished.empty:
+        parts += ["## Runs without a result", _markdown(unfinished)]
+    parts += ["## Environment", _markdown(_facts(results.runs))]
+    path = folder / REPORT_FILE
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+def _summary(results: Results, command: str) -> str:
+    protocols = ", ".join(sorted(results.runs["protocol"].dropna().unique()))
+    counts = results.runs["status"].value_counts()
+    runs = ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
+    return f"Made by `{command}`. Protocol: {protocols}. Runs: {runs}."
+
+
+def _figures(results: Results, folder: Path) -> list[str]:
+    parts = []
+    for dataset, finished in results.finished.groupby("dataset", sort=True):
+        known = available_datasets()
+        name = str(dataset)
+        title = known[name].title if name in known else name
+        plots = {"Accuracy against time steps": f"{name}_time_steps.png", "Training curves": f"{name}_training.png"}
+        steps_file, curves_file = plots.values()
+        figures.accuracy_against_time_steps(finished, folder / steps_file)
+        figures.training_curves(finished, results.epochs, folder / curves_file)
+        for heading, file in plots.items():
+            parts += [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
+    return parts
+
+
+def _published(results: Results) -> list[str]:
+    networks = {
+        (dataset, parse_architecture(architecture).plain)
+        for dataset, architecture in zip(results.runs["dataset"], results.runs["architecture"], strict=True)
+    }
+    rows = [row for row in published_results() if (row.dataset, row.architecture) in networks]
+    if not rows:
+        return ["## Published results", "None are known for these networks."]
+    return ["## Published results for the same networks", _markdown(published_table(rows))]
+
+
+def _facts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Every value that occurs of each environment fact, as runs of one study may come from several machines."""
+    rows = []
+    for key in ENVIRONMENT:
+        values = sorted({str(value) for value in runs[key].dropna()})
+        rows.append({"fact": key, "value": ", ".join(values)})
+    for key in DATA:
+        pairs = sorted({(str(d), str(value)) for d, value in zip(runs["dataset"], runs[key], strict=True)})
+        rows.append({"fact": key, "value": ", ".join(f"{dataset}: {value}" for dataset, value in pairs)})
+    return pd.DataFrame(rows)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
+    return escaped.to_markdown(index=False, disable_numparse=True)
