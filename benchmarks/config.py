@@ -92,6 +92,12 @@ class RunConfig(BaseModel):
         get_method(name)
         return name
 
+    @field_validator("architecture", mode="before")
+    @classmethod
+    def _single_layer(cls, value: object) -> object:
+        """A network of one fully connected layer looks like a number in TOML."""
+        return str(value) if type(value) is int else value
+
     @field_validator("architecture")
     @classmethod
     def _architecture_fits(cls, text: str, info: ValidationInfo) -> str:
@@ -171,6 +177,17 @@ class Execution:
     backend: str = "auto"
     data_root: str | None = None
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse devices that torch does not know or that are not here."""
+        try:
+            device = torch.device(self.device)
+        except RuntimeError as error:
+            raise ConfigError(f"unknown device {self.device!r}; expected cpu, cuda or cuda:N") from error
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise ConfigError(
+                f"device {self.device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices"
+            )
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,8 @@ class IDXDataset(Dataset):
         images_file, labels_file = (self.folder(root) / name for name in FILES[part])
         samples, labels = check_idx(images_file, dimensions=3), check_idx(labels_file, dimensions=1)
         if samples != labels:
-            raise DatasetError(f"{images_file} has {samples:,} images, but {labels_file.name} {labels:,} labels")
+            counts = f"{images_file} has {samples:,} images, but {labels_file} {labels:,} labels"
+            raise DatasetError(f"{counts}; fetch both again")
         data = self.torchvision_class(root, train=part == "train")
         if tuple(data.data.shape[1:]) != self.input_shape[1:]:
             raise DatasetError(

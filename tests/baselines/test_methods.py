@@ -1,0 +1,112 @@
+"""The contract of a method, for every method and preset that is found."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from baselines.method import Method, Model, Task, available_methods, get_method, is_spiking, method_title
+from benchmarks.config import validate_run
+from tssl_core import ParameterError, parse_architecture
+
+METHODS = available_methods()
+NAMES = [
+    name for base, method in METHODS.items() for name in (base, *(f"{base}:{preset}" for preset in method.presets))
+]
+ARCHITECTURES = ("20", "6C3-P2-20", "4C3p1d0.2-P2-8")
+
+
+def build(name: str, architecture: str, time_steps: int = 5) -> tuple[Method, Model]:
+    config = validate_run(
+        {"dataset": "digits", "method": name, "architecture": architecture, "time_steps": time_steps, "epochs": 1}
+    )
+    torch.manual_seed(3)
+    method = get_method(name)
+    return method, method.build(config.task(), config.method_parameters())
+
+
+def test_the_methods_of_the_suite_are_found() -> None:
+    assert {"tssl_bp", "ann"} <= set(available_methods())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_is_called_like_its_file_and_has_a_frozen_dataclass_of_parameters(name: str) -> None:
+    method = get_method(name)
+    assert type(method).__module__ == f"baselines.{method.name}"
+    assert dataclasses.is_dataclass(method.Parameters)
+    assert method.Parameters.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert method_title(name).startswith(method.title)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_maps_images_to_scores_and_its_loss_reaches_every_weight(name: str, architecture: str) -> None:
+    method, model = build(name, architecture)
+    images = 3 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([0, 1, 2, 3, 4, 5])
+    output = model(images)
+    assert output.shape == (5 if method.spiking else 1, 6, 10)
+    assert model.scores(output).shape == (6, 10)
+    loss = model.loss(output, labels)
+    assert loss.dim() == 0
+    assert loss.isfinite()
+    loss.backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.abs().sum() > 0
+    model.after_step()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_is_a_sum_over_the_batch(name: str) -> None:
+    _, model = build(name, "20")
+    images, labels = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 3])
+    whole = model.loss(model(images), labels)
+    parts = sum(model.loss(model(images[i : i + 1]), labels[i : i + 1]) for i in range(4))
+    torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_methods_share_their_first_weights(name: str) -> None:
+    _, model = build(name, "6C3-P2-20")
+    _, other = build("ann", "6C3-P2-20")
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_the_relu_network_is_the_one_that_torch_would_build() -> None:
+    _, model = build("ann", "6C3-P2-20")
+    conv, hidden, output = model.parameters()
+    images = torch.rand(3, 1, 8, 8)
+    features = torch.nn.functional.avg_pool2d(torch.relu(torch.nn.functional.conv2d(images, conv)), 2)
+    expected = torch.relu(features.flatten(1) @ hidden.T) @ output.T
+    torch.testing.assert_close(model(images)[0], expected)
+
+
+def test_the_relu_network_says_that_it_takes_no_spike_trains() -> None:
+    task = Task(architecture=parse_architecture("20"), input_shape=(2, 34, 34), classes=10, time_steps=30, events=True)
+    reason = get_method("ann").supports(task)
+    assert reason is not None
+    assert "spike trains" in reason
+
+
+def test_tssl_bp_clamps_its_weights_after_a_step() -> None:
+    _, model = build("tssl_bp", "20")
+    weight = next(model.parameters())
+    weight.data.fill_(7)
+    model.after_step()
+    assert weight.unique().tolist() == [4]
+
+
+def test_unknown_methods_and_presets_are_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ParameterError, match=r"unknown method 'sgd'; expected one of ann, .*tssl_bp"):
+        get_method("sgd")
+    with pytest.raises(ParameterError, match=r"unknown preset 'tssl_bp:best'; .*tssl_bp:single-filter"):
+        get_method("tssl_bp:best")
+
+
+def test_a_method_that_is_not_here_stands_under_its_own_name() -> None:
+    assert method_title("hm2_bp:old") == "hm2_bp, old"
+    assert is_spiking("hm2_bp")
+    assert not is_spiking("ann")

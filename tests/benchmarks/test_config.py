@@ -1,0 +1,196 @@
+"""Configurations and studies: what is valid, what is refused and how, what makes a run key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.config import RunConfig, parse_override, read_toml, validate_run
+from benchmarks.errors import ConfigError
+from benchmarks.study import PROFILES, config_path, load_study
+
+BASE: dict[str, Any] = {"dataset": "digits", "method": "tssl_bp", "architecture": "20", "epochs": 1}
+STUDIES = sorted(path.stem for path in config_path("digits").parent.glob("*.toml"))
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate_run({**BASE, **changes})
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"epoch": 3}, "unknown key 'epoch'; expected one of dataset, method"),
+        ({"epochs": "three"}, "epochs is 'three': input should be a valid integer"),
+        ({"epochs": 1.5}, "epochs is 1.5: input should be a valid integer"),
+        ({"epochs": 0}, "epochs is 0: input should be greater than or equal to 1"),
+        ({"time_steps": 0}, "time_steps is 0: input should be greater than or equal to 1"),
+        ({"dataset": "imagenet"}, "dataset: unknown dataset 'imagenet'; expected one of digits"),
+        ({"method": "sgd"}, "method: unknown method 'sgd'; expected one of ann"),
+        ({"architecture": ""}, "architecture: architecture is empty; expected layers such as"),
+        ({"architecture": "P2-P2-P2-P2"}, "architecture: layer 4 (P2) of P2-P2-P2-P2 leaves nothing"),
+        ({"optimizer": {"lr": 1e-3}}, "unknown key 'optimizer.lr'"),
+        ({"optimizer": {"learning_rate": -1.0}}, "optimizer.learning_rate is -1.0: input should be greater than 0"),
+        ({"parameters": {"tau": 3}}, "unknown key 'parameters.tau'"),
+        ({"parameters": {"lif": {"tau": 3}}}, "unknown key 'parameters.lif.tau'"),
+        ({"parameters": {"lif": {"tau_s": 0}}}, "tau_s is 0"),
+        ({"parameters": {"lif": {"tau_s": "3"}}}, "parameters.lif.tau_s is '3': input should be a valid number"),
+        ({"parameters": {"loss": "l2"}}, "parameters.loss is 'l2': input should be 'van_rossum'"),
+        ({"parameters": {"target_pattern": "000"}}, "target pattern is '000'"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_it(changes: dict[str, Any], expected: str) -> None:
+    assert expected in refusal(**changes)
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(ConfigError, match="'epochs' is missing"):
+        validate_run({key: value for key, value in BASE.items() if key != "epochs"})
+
+
+def test_every_wrong_key_is_named_at_once() -> None:
+    message = refusal(epochs=0, dataset="imagenet", colour="red")
+    assert all(part in message for part in ("epochs is 0", "'imagenet'", "'colour'"))
+
+
+def test_the_configuration_is_filled_up_with_the_parameters_of_the_method() -> None:
+    config = validate_run({**BASE, "parameters": {"lif": {"tau_s": 2}}})
+    assert config.parameters["lif"] == {"tau_m": 5.0, "tau_s": 2.0, "threshold": 1.0}
+    assert config.parameters["gradient"]["inverse_max"] == 8.0
+    assert config.method_parameters().lif.tau_s == 2.0
+
+
+def test_a_preset_changes_the_defaults_and_gives_way_to_what_is_written() -> None:
+    preset = {**BASE, "method": "tssl_bp:single-filter"}
+    assert validate_run(preset).parameters["filter_passes"] == 1
+    assert validate_run({**preset, "parameters": {"filter_passes": 2}}).parameters["filter_passes"] == 2
+
+
+def test_the_run_key_depends_on_every_value_and_on_nothing_else() -> None:
+    config = validate_run(BASE)
+    assert validate_run({**BASE, "parameters": {"filter_passes": 2}, "seed": 0}).run_key == config.run_key
+    others: list[dict[str, Any]] = [
+        {"seed": 1},
+        {"epochs": 2},
+        {"architecture": "21"},
+        {"parameters": {"lif": {"tau_s": 2}}},
+    ]
+    keys = {validate_run({**BASE, **change}).run_key for change in others}
+    assert len(keys | {config.run_key}) == 5
+
+
+def test_a_configuration_survives_the_way_through_json() -> None:
+    config = validate_run({**BASE, "architecture": "4C3p1-P2-20"})
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_method_without_spikes_has_one_time_step() -> None:
+    assert validate_run({**BASE, "method": "ann", "time_steps": 10}).time_steps == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run.epochs=3", {"run": {"epochs": 3}}),
+        ("grid.seed=[0, 1]", {"grid": {"seed": [0, 1]}}),
+        ("method=tssl_bp", {"method": "tssl_bp"}),
+        ('architecture="400-400"', {"architecture": "400-400"}),
+        ("architecture=400-400", {"architecture": "400-400"}),
+    ],
+)
+def test_overrides_are_toml_or_text(text: str, expected: dict[str, Any]) -> None:
+    assert parse_override(text) == expected
+
+
+@pytest.mark.parametrize("text", ["epochs", "=3", "run..epochs=3", ""])
+def test_an_override_without_key_or_value_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected key=value"):
+        parse_override(text)
+
+
+def test_files_that_are_missing_or_no_toml_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_toml(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("run = [")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        read_toml(tmp_path / "bad.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_toml(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_of_the_suite_is_valid_in_every_profile(name: str, profile: str) -> None:
+    study = load_study(name, profile=profile)
+    assert study.name == name
+    assert len(study.cells) == len({cell.config.run_key for cell in study.cells}) > 0
+    assert {cell.config.protocol for cell in study.cells} == {profile}
+
+
+def write_study(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\ntitle = "Mine"\n' + text)
+    return str(path)
+
+
+RUN = '[run]\ndataset = "digits"\narchitecture = "20"\nepochs = 4\n'
+
+
+def test_the_grid_is_expanded_and_methods_without_time_stand_once(tmp_path: Path) -> None:
+    path = write_study(tmp_path, RUN + '[grid]\nmethod = ["tssl_bp", "ann"]\ntime_steps = [2, 5]\nseed = [0, 1]\n')
+    cells = [cell.config for cell in load_study(path, profile="quick").cells]
+    assert [(c.method, c.time_steps, c.seed) for c in cells] == [
+        ("tssl_bp", 2, 0),
+        ("tssl_bp", 2, 1),
+        ("tssl_bp", 5, 0),
+        ("tssl_bp", 5, 1),
+        ("ann", 1, 0),
+        ("ann", 1, 1),
+    ]
+
+
+def test_profiles_methods_and_overrides_are_laid_over_the_run_in_this_order(tmp_path: Path) -> None:
+    text = RUN + '[grid]\nmethod = ["tssl_bp", "ann"]\n[methods.ann.optimizer]\ngrad_clip = 0.0\n'
+    text += "[profiles.smoke.run]\nepochs = 2\n"
+    path = write_study(tmp_path, text)
+    smoke = [cell.config for cell in load_study(path, profile="smoke").cells]
+    assert [c.epochs for c in smoke] == [2, 2]
+    assert [c.optimizer.grad_clip for c in smoke] == [1.0, 0.0]
+    overridden = load_study(path, profile="smoke", overrides=[{"run": {"epochs": 7}}, {"grid": {"seed": [4]}}])
+    assert [(c.config.epochs, c.config.seed) for c in overridden.cells] == [(7, 4), (7, 4)]
+
+
+def test_dotted_grid_keys_reach_into_tables(tmp_path: Path) -> None:
+    path = write_study(tmp_path, RUN + '[grid]\nmethod = ["tssl_bp"]\n"parameters.lif.tau_s" = [2, 3]\n')
+    taus = [cell.config.parameters["lif"]["tau_s"] for cell in load_study(path, profile="quick").cells]
+    assert taus == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (RUN, "'grid' is missing"),
+        (RUN + "[grid]\nseed = []\n", "grid.seed"),
+        (RUN + "[grid]\nseed = 3\n", "grid.seed is 3"),
+        (RUN + '[grid]\nmethod = ["tssl_bp"]\n[methods.sgd]\nepochs = 1\n', "unknown method 'sgd'"),
+        (RUN + '[grid]\nmethod = ["tssl_bp"]\n[profile.quick]\n', "unknown key 'profile'"),
+        (RUN + '[grid]\nmethod = ["tssl_bp", "sgd"]\n', "unknown method 'sgd'"),
+    ],
+)
+def test_a_study_with_a_mistake_is_refused_before_anything_runs(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises((ConfigError, ValueError), match=expected):
+        load_study(write_study(tmp_path, text), profile="quick")
+
+
+def test_unknown_studies_profiles_and_override_tables_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"unknown study 'digit'; .*digits"):
+        load_study("digit", profile="quick")
+    with pytest.raises(ConfigError, match="unknown profile 'fast'"):
+        load_study("digits", profile="fast")
+    with pytest.raises(ConfigError, match=r"expected run\.\*, grid\.\* or methods\.\*"):
+        load_study("digits", profile="quick", overrides=[{"epochs": 3}])

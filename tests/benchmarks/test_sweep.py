@@ -1,0 +1,148 @@
+"""Sweeps and tracking: what is logged, what is run again, and what a failure leaves behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.config import Execution, validate_run
+from benchmarks.environment import commit
+from benchmarks.errors import DatasetError, TrackingError
+from benchmarks.records import METRIC_COLUMNS, EpochRecord
+from benchmarks.study import Cell, Study, cell_of
+from benchmarks.sweep import run_study
+from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker, NoTracking, flatten, open_tracker
+from benchmarks.training import Training
+
+EXECUTION = Execution(device="cpu")
+
+
+def study_of(*changes: dict[str, Any]) -> Study:
+    base = {"dataset": "digits", "method": "tssl_bp", "architecture": "12", "epochs": 2, "train_samples": 64}
+    cells = [cell_of(validate_run({**base, "test_samples": 50, **change})) for change in changes]
+    return Study("tiny", "Tiny", "smoke", tuple(cells))
+
+
+TWO = study_of({"seed": 0}, {"seed": 1})
+
+
+def statuses(tracker: MlflowTracker) -> list[str]:
+    return [row["status"] for row in tracker.rows("tiny")[0]]
+
+
+def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(store: str) -> None:
+    tracker = MlflowTracker(store)
+    assert run_study(TWO, EXECUTION, tracker) == {"finished": 2}
+    runs, epochs = tracker.rows("tiny")
+    assert [run["seed"] for run in runs] == ["0", "1"]
+    for run, cell in zip(runs, TWO.cells, strict=True):
+        assert list(run) == [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
+        assert None not in [run[key] for key in run if key != "reason"]
+        assert run["run_key"] == cell.config.run_key
+        assert run["backend"] != "auto"
+        assert run["commit"] == commit()
+    assert [(row["run_key"], row["epoch"]) for row in epochs] == [(r["run_key"], e) for r in runs for e in (1, 2)]
+    assert set(epochs[0]) == {"run_key", *EpochRecord.__annotations__}
+    assert epochs[1]["test_accuracy"] == runs[0]["accuracy_last"]
+
+
+def test_the_whole_configuration_is_logged_as_parameters_and_as_a_file(store: str) -> None:
+    tracker = MlflowTracker(store)
+    run_study(study_of({}), EXECUTION, tracker)
+    (run,) = tracker._runs("tiny")
+    config = TWO.cells[0].config.model_dump(mode="json")
+    assert run.data.params == {key: str(value) for key, value in flatten(config)}
+    assert run.data.params["parameters.lif.tau_s"] == "3.0"
+    files = {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
+    assert files == {"config.json", "environment.json"}
+    assert run.info.status == "FINISHED"
+
+
+def test_what_is_done_is_not_run_again_unless_asked(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tracker = MlflowTracker(store)
+    run_study(study_of({"seed": 0}), EXECUTION, tracker)
+    assert run_study(TWO, EXECUTION, tracker) == {"finished": 1}
+    assert "1 of 2 runs are already there" in capsys.readouterr().out
+    assert run_study(TWO, EXECUTION, tracker) == {}
+    assert run_study(TWO, EXECUTION, tracker, fresh=True) == {"finished": 2}
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the first epoch of the first run raise."""
+    epochs, errors = Training.epochs, [error]
+
+    def failing(self: Training) -> Iterator[EpochRecord]:
+        for record in epochs(self):
+            if errors:
+                raise errors.pop()
+            yield record
+
+    monkeypatch.setattr(Training, "epochs", failing)
+
+
+def test_a_run_that_fails_is_a_row_with_a_reason_and_is_tried_again(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracker = MlflowTracker(store)
+    fail_once(monkeypatch, RuntimeError("out of memory\nwith details"))
+    assert run_study(TWO, EXECUTION, tracker) == {"failed": 1, "finished": 1}
+    assert "failed: RuntimeError: out of memory" in capsys.readouterr().out
+    assert statuses(tracker) == ["failed", "finished"]
+    failed = tracker.rows("tiny")[0][0]
+    assert failed["reason"] == "RuntimeError: out of memory"
+    assert failed["accuracy_last"] is None
+    run = tracker._runs("tiny")[0]
+    assert run.info.status == "FAILED"
+    assert "error.txt" in {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
+    assert run_study(TWO, EXECUTION, tracker) == {"finished": 1}
+
+
+def test_a_run_that_diverges_is_a_row_and_is_not_tried_again(store: str) -> None:
+    tracker = MlflowTracker(store)
+    study = study_of({"method": "ann", "optimizer": {"learning_rate": 1e30, "grad_clip": 0.0}})
+    assert run_study(study, EXECUTION, tracker) == {"diverged": 1}
+    assert "DivergedError: loss is" in tracker.rows("tiny")[0][0]["reason"]
+    assert run_study(study, EXECUTION, tracker) == {}
+
+
+def test_an_interrupted_run_is_not_left_as_running_or_finished(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = MlflowTracker(store)
+    fail_once(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TWO, EXECUTION, tracker)
+    assert statuses(tracker) == ["stopped"]
+    assert tracker._runs("tiny")[0].info.status == "KILLED"
+    assert run_study(TWO, EXECUTION, tracker) == {"finished": 2}
+
+
+def test_what_a_method_does_not_support_is_a_row_with_the_reason(store: str) -> None:
+    tracker = MlflowTracker(store)
+    cell = Cell(TWO.cells[0].config, "no spikes here")
+    assert run_study(Study("tiny", "Tiny", "smoke", (cell,)), EXECUTION, tracker) == {"skipped": 1}
+    assert [(row["status"], row["reason"]) for row in tracker.rows("tiny")[0]] == [("skipped", "no spikes here")]
+
+
+def test_missing_data_are_said_before_the_first_run_is_opened(store: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    tracker = MlflowTracker(store)
+    execution = Execution(device="cpu", data_root=str(tmp_path / "file"))
+    with pytest.raises(DatasetError):
+        run_study(study_of({"seed": 0}, {"dataset": "mnist"}), execution, tracker)
+    assert tracker._runs("tiny") == []
+
+
+def test_training_works_without_tracking() -> None:
+    assert isinstance(open_tracker("off"), NoTracking)
+    assert run_study(TWO, EXECUTION, open_tracker("off")) == {"finished": 2}
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////proc/none/mlflow.db", "gopher://127.0.0.1"])
+def test_a_store_that_cannot_be_used_is_named(uri: str) -> None:
+    with pytest.raises(TrackingError, match=rf"cannot use the tracking store '{uri}'.*--tracking-uri"):
+        MlflowTracker(uri)
+
+
+def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: str) -> None:
+    with pytest.raises(TrackingError, match=r"no study 'tiny' in .*it has: Default"):
+        MlflowTracker(store).rows("tiny")

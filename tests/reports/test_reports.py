@@ -1,0 +1,174 @@
+"""Reports: made tables in, known text out; the same from MLflow and from CSV; nothing cut off by missing cells."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks.config import Execution
+from benchmarks.records import METRIC_COLUMNS
+from benchmarks.study import load_study
+from benchmarks.sweep import run_study
+from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker
+from reports.figures import styles
+from reports.load import ReportError, Results, _results, results_from_csv, results_from_tracking
+from reports.published import published_for, published_results
+from reports.render import write_report
+from reports.tables import comparison_table, summarise, unfinished_table
+
+
+def run_row(**changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys([*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS])
+    row |= {"dataset": "fashion_mnist", "method": "tssl_bp", "architecture": "400-400", "time_steps": "5", "seed": "0"}
+    row |= {"epochs": "100", "protocol": "paper", "status": "finished", "accuracy_last": 0.89, "accuracy_best": 0.90}
+    row |= {"silent_fraction": 0.8, "latency_ms": 0.5, "training_seconds": 60.0, **changes}
+    identity = "".join(str(row[key]) for key in CONFIG_COLUMNS)
+    return {**row, "run_key": identity}
+
+
+def epoch_row(run: dict[str, Any], epoch: int, test_accuracy: float) -> dict[str, Any]:
+    return {"run_key": run["run_key"], "epoch": epoch, "test_accuracy": test_accuracy}
+
+
+def results_of(*runs: dict[str, Any]) -> Results:
+    epochs = [epoch_row(run, epoch, 0.1 * epoch) for run in runs for epoch in (1, 2, 3)]
+    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs))
+
+
+SEEDS = results_of(
+    run_row(seed="0", accuracy_best=0.8970),
+    run_row(seed="1", accuracy_best=0.8980),
+    run_row(seed="2", accuracy_best=0.8990),
+)
+
+
+def test_mean_and_sample_standard_deviation_are_over_seeds() -> None:
+    (cell,) = summarise(SEEDS.finished).to_dict("records")
+    assert cell["n"] == 3
+    assert cell["best_mean"] == pytest.approx(0.898)
+    assert cell["best_std"] == pytest.approx(0.001)
+
+
+def test_the_comparison_sets_ours_beside_the_published_value_and_its_source() -> None:
+    (row,) = comparison_table(SEEDS.finished).to_dict("records")
+    assert row["best epoch %"] == "89.80 ± 0.10"
+    assert row["published %"] == "89.75 ± 0.03 (best 89.80)"
+    assert row["difference"] == "+0.05"
+    assert "Zhang & Li 2020" in row["source"]
+    assert "100 epochs" in row["source"]
+
+
+def test_one_seed_has_no_standard_deviation() -> None:
+    (row,) = comparison_table(results_of(run_row()).finished).to_dict("records")
+    assert row["best epoch %"] == "90.00"
+
+
+def test_options_of_an_architecture_do_not_hide_its_published_value() -> None:
+    (row,) = comparison_table(results_of(run_row(architecture="400w2-400d0.1")).finished).to_dict("records")
+    assert row["network"] == "400-400"
+    assert row["difference"] == "+0.25"
+
+
+def test_cells_that_differ_in_protocol_or_epochs_are_not_mixed() -> None:
+    results = results_of(run_row(), run_row(epochs="5"), run_row(protocol="quick"))
+    assert len(comparison_table(results.finished)) == 3
+
+
+def test_a_method_without_published_value_or_time_steps_has_neither() -> None:
+    results = results_of(run_row(dataset="digits", method="ann", time_steps="1", silent_fraction=None), run_row())
+    ann = comparison_table(results.finished).set_index("method").loc["ANN (ReLU)"]
+    assert [ann[key] for key in ("T", "published %", "source", "difference", "silent")] == ["-"] * 5
+
+
+def test_published_values_are_looked_up_by_network_and_time_steps() -> None:
+    assert published_for("mnist", "15C5-P2-40C5-P2-300", "tssl_bp", 5) is not None
+    assert published_for("mnist", "15C5-P2-40C5-P2-300", "tssl_bp", 10) is None
+    assert published_for("mnist", "400-400", "tssl_bp", 5) is None
+    assert published_for("fashion_mnist", "400-400", "ann", 1) is not None
+
+
+def test_every_published_result_has_a_number_a_source_and_a_certainty() -> None:
+    for row in published_results():
+        assert row.mean is not None or row.best is not None
+        assert row.source
+        assert row.certainty in ("seen", "memory")
+        assert all(50 < value < 100 for value in (row.mean, row.best) if value is not None)
+
+
+def test_a_finished_run_counts_before_a_failed_one_and_a_later_one_before_an_earlier() -> None:
+    results = results_of(
+        run_row(accuracy_best=0.5),
+        run_row(accuracy_best=0.6),
+        run_row(status="failed", accuracy_best=None, reason="RuntimeError: no"),
+    )
+    assert results.runs["accuracy_best"].tolist() == [0.6]
+
+
+def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> None:
+    results = results_of(run_row(), run_row(seed="1", status="failed", accuracy_best=None, reason="out of | memory"))
+    assert unfinished_table(results.runs).to_dict("records") == [
+        {
+            "dataset": "fashion_mnist",
+            "method": "tssl_bp",
+            "T": 5,
+            "seed": 1,
+            "status": "failed",
+            "reason": "out of | memory",
+        }
+    ]
+    text = write_report(results, tmp_path, title="Made", command="make").read_text()
+    assert "## Runs without a result" in text
+    assert r"out of \| memory" in text
+
+
+def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:
+    results = results_of(run_row(status="diverged", accuracy_last=None, accuracy_best=None, reason="loss is nan"))
+    assert "No run has finished yet." in write_report(results, tmp_path, title="Made", command="make").read_text()
+
+
+def test_an_unknown_method_and_dataset_are_reported_under_their_own_names(tmp_path: Path) -> None:
+    results = results_of(run_row(method="magic:new", dataset="imagenet"), run_row())
+    text = write_report(results, tmp_path, title="Made", command="make").read_text()
+    assert "magic, new" in text
+    assert "## Training curves: imagenet" in text
+
+
+def test_every_method_has_its_own_colour() -> None:
+    looks = styles()
+    assert len({style.color for style in looks.values()}) == len(looks)
+
+
+def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the_second_time(
+    store: str, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(store)
+    run_study(load_study("digits", profile="smoke"), Execution(device="cpu"), tracker)
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    write_report(results_from_tracking(store, "digits"), folders[0], title="Digits", command="make")
+    write_report(results_from_tracking(store, "digits"), folders[1], title="Digits", command="make")
+    write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits", command="make")
+    files = sorted(path.name for path in folders[0].iterdir())
+    assert files == ["digits_time_steps.png", "digits_training.png", "epochs.csv", "report.md", "results.csv"]
+    for name in files:
+        contents = {(folder / name).read_bytes() for folder in folders}
+        assert len(contents) == 1, name
+    text = (folders[0] / "report.md").read_text()
+    for part in (
+        "# Digits",
+        "## Comparison",
+        "ANN (ReLU)",
+        "TSSL-BP, single-filter",
+        "![Training curves",
+        "## Environment",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("content", [None, "", "dataset,method\ndigits,ann\n"])
+def test_csv_files_that_are_missing_empty_or_without_columns_are_refused(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "results.csv").write_text(content)
+        (tmp_path / "epochs.csv").write_text("run_key,epoch,test_accuracy\n")
+    with pytest.raises(ReportError, match=r"cannot read|lacks the columns"):
+        results_from_csv(tmp_path, "made")
