@@ -129,10 +129,10 @@ class RunConfig(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
 
     @property
-    def cell(self) -> str:
-        """Short name for progress and run lists, without the seed."""
+    def title(self) -> str:
+        """Short name for progress and run lists."""
         steps = f" T={self.time_steps}" if get_method(self.method).spiking else ""
-        return f"{self.dataset} {self.method}{steps}"
+        return f"{self.method}{steps} seed={self.seed} {self.dataset}"
 
     def task(self) -> Task:
         """Return what the method is asked to solve."""

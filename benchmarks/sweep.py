@@ -65,7 +65,7 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
     for number, cell in enumerate(tqdm(cells, desc=study.name, unit="run", disable=not execution.progress), start=1):
         status, line = _run_cell(cell, site)
         tally[status] += 1
-        tqdm.write(f"[{number}/{len(cells)}] {cell.config.cell} seed={cell.config.seed}: {line}")
+        tqdm.write(f"[{number}/{len(cells)}] {cell.config.title}: {line}")
     return tally
 
 

@@ -125,7 +125,7 @@ class MlflowTracker:
         tags |= {key: str(value) for key, value in asdict(environment).items()}
         with errors_explained(self.uri):
             experiment = self._experiment_id(study) or self.client.create_experiment(study)
-            run = self.client.create_run(experiment, run_name=f"{config.cell} seed={config.seed}", tags=tags)
+            run = self.client.create_run(experiment, run_name=config.title, tags=tags)
             run_id: str = run.info.run_id
             self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in flatten(values)])
             self.client.log_dict(run_id, values, "config.json")
