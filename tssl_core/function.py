@@ -1,29 +1,12 @@
 """The TSSL-BP neuron as one differentiable operation."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from tssl_core.errors import ParameterError
-from tssl_core.kernels import Backend, resolve
+from tssl_core.kernels import SPIKING_PSC
 from tssl_core.params import LIFParams, TSSLParams
 
-
-class _SpikingPSC(torch.autograd.Function):
-    """Glue between autograd and a backend; holds no equations."""
-
-    @staticmethod
-    def forward(ctx: Any, current: Tensor, lif: LIFParams, tssl: TSSLParams, backend: Backend) -> Tensor:
-        ctx.save_for_backward(current)
-        ctx.lif, ctx.tssl, ctx.backend = lif, tssl, backend
-        return backend.forward(current, lif)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_psc: Tensor) -> tuple[Tensor, None, None, None]:
-        (current,) = ctx.saved_tensors
-        return ctx.backend.backward(grad_psc, current, ctx.lif, ctx.tssl), None, None, None
+_DEFAULT_LIF, _DEFAULT_TSSL = LIFParams(), TSSLParams()
 
 
 def spiking_psc(
@@ -68,6 +51,4 @@ def spiking_psc(
         )
     if not current.is_floating_point():
         raise ParameterError(f"current has dtype {current.dtype}; expected a floating-point tensor")
-    chosen = resolve(backend, current.device)
-    output: Tensor = _SpikingPSC.apply(current, lif or LIFParams(), tssl or TSSLParams(), chosen)
-    return output
+    return SPIKING_PSC(current, lif or _DEFAULT_LIF, tssl or _DEFAULT_TSSL, backend=backend)

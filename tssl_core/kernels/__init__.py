@@ -1,54 +1,38 @@
-"""The backends of the neuron operation, and the table that resolves ``backend=``."""
+"""The TSSL-BP neuron as an operator, and its backends.
 
-from collections.abc import Callable
-from typing import NamedTuple
+==============  ================  ======================  ==============================================
+backend         device            dtype                   needs
+==============  ================  ======================  ==============================================
+``cpu``         CPU               float32, float64        the compiled extension (``native.py``)
+``triton``      CUDA              float32, half, bfloat   Triton, which comes with torch on Linux
+``reference``   any               any floating point      nothing; slow
+==============  ================  ======================  ==============================================
 
-import torch
+The Triton backend has been run only under Triton's interpreter on a CPU so far, not on a GPU.
+"""
+
 from torch import Tensor
 
 from tssl_core import reference
-from tssl_core.errors import BackendUnavailableError
+from tssl_core.kernels import cpu, gpu, native
+from tssl_core.kernels.scan import Backend, Scan
 from tssl_core.params import LIFParams, TSSLParams
 
 
-class Backend(NamedTuple):
-    """One implementation of the neuron operation."""
-
-    name: str
-    forward: Callable[[Tensor, LIFParams], Tensor]
-    backward: Callable[[Tensor, Tensor, LIFParams, TSSLParams], Tensor]
-    unavailable: Callable[[torch.device], str | None]
-    """Why the backend cannot run on a device, or None if it can."""
+def _reference_forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
+    return reference.forward(current, lif)
 
 
-def _always_available(_device: torch.device) -> str | None:
-    return None
+SPIKING_PSC = Scan(
+    "spiking_psc",
+    (LIFParams, TSSLParams),
+    (
+        Backend("cpu", "cpu", native.unavailable, cpu.forward, cpu.backward),
+        Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward),
+        Backend("reference", None, lambda _device, _dtype: None, _reference_forward, reference.backward),
+    ),
+)
+"""``SPIKING_PSC(current, lif, tssl, backend=...)``; `tssl_core.spiking_psc` is the public call."""
 
-
-BACKENDS = (Backend("reference", reference.forward, reference.backward, _always_available),)
-"""Fastest first; ``auto`` takes the first that can run."""
-
-
-def available(device: torch.device | str = "cpu") -> dict[str, str | None]:
-    """Map each backend's name to the reason why it cannot run on `device`, None if it can."""
-    return {backend.name: backend.unavailable(torch.device(device)) for backend in BACKENDS}
-
-
-def resolve(name: str, device: torch.device | str = "cpu") -> Backend:
-    """Return the backend called `name`, or for ``"auto"`` the fastest that can run on `device`.
-
-    Raises
-    ------
-    BackendUnavailableError
-        If `name` is unknown, or that backend cannot run on `device`; nothing falls back silently.
-    """
-    reasons = available(device)
-    for backend in BACKENDS:
-        if name in ("auto", backend.name):
-            reason = reasons[backend.name]
-            if reason is None:
-                return backend
-            if name != "auto":
-                raise BackendUnavailableError(f"backend {name!r} cannot run on {device}: {reason}")
-    known = ", ".join(["auto", *reasons])
-    raise BackendUnavailableError(f"unknown backend {name!r}; expected one of {known}")
+available = SPIKING_PSC.available
+resolve = SPIKING_PSC.resolve

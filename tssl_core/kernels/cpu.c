@@ -1,0 +1,45 @@
+/* The TSSL-BP neuron on the CPU, for float32 and float64; equations in reference.py, their fused form in fused.py.
+ *
+ * The forward pass keeps the reference's order of operations and its true divisions, and setup.py keeps the compiler
+ * from contracting them, so spikes are equal bit for bit.
+ */
+#include "scan.h"
+
+/* 1 / (2 k)! for k = 0, 1, ... */
+#define COSH_TERMS                                                                                                     \
+    {                                                                                                                  \
+        1.0 / 1.0, 1.0 / 2.0, 1.0 / 24.0, 1.0 / 720.0, 1.0 / 40320.0, 1.0 / 3628800.0, 1.0 / 479001600.0,              \
+        1.0 / 87178291200.0, 1.0 / 20922789888000.0, 1.0 / 6402373705728000.0, 1.0 / 2432902008176640000.0,            \
+        1.0 / 1124000727777607680000.0, 1.0 / 620448401733239439360000.0, 1.0 / 403291461126605635584000000.0,         \
+        1.0 / 304888344611713860501504000000.0, 1.0 / 265252859812191058636308480000000.0,                             \
+        1.0 / 263130836933693530167218012160000000.0, 1.0 / 295232799039604140847618609643520000000.0                  \
+    }
+
+/* cosh(sqrt(y)) for y in [0, 16] to the precision of the type. The float sums in pairs, to be quick. */
+INLINE float cosh_root_f32(float y)
+{
+    static const float c[] = COSH_TERMS;
+    const float y2 = y * y, y4 = y2 * y2;
+    const float low = (c[0] + c[1] * y) + (c[2] + c[3] * y) * y2;
+    const float high = (c[4] + c[5] * y) + (c[6] + c[7] * y) * y2 + (c[8] + c[9] * y) * y4;
+    return low + high * y4;
+}
+
+INLINE double cosh_root_f64(double y)
+{
+    static const double c[] = COSH_TERMS;
+    double sum = c[17];
+    for (int k = 16; k >= 0; k--)
+        sum = sum * y + c[k];
+    return sum;
+}
+
+#define REAL float
+#define NAMED(name) name##_f32
+#include "cpu_block.h"
+#undef REAL
+#undef NAMED
+
+#define REAL double
+#define NAMED(name) name##_f64
+#include "cpu_block.h"

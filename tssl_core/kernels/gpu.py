@@ -1,0 +1,80 @@
+"""The TSSL-BP neuron in Triton: CUDA tensors of float32, float16 or bfloat16, with the state in float32.
+
+This backend has been run only under Triton's interpreter on a CPU so far, not on a GPU.
+
+In float32 its spikes are those of the reference on the CPU. The reference on a GPU can differ in a few, because there
+PyTorch multiplies by the reciprocal instead of dividing by a time constant; in half precision it rounds every step.
+"""
+
+import functools
+import importlib.util
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tssl_core.kernels.fused import Coefficients, gate_below
+from tssl_core.params import LIFParams, TSSLParams
+
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_BLOCK = 256
+"""Neurons a program."""
+
+
+def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Tell why Triton's kernels cannot run on a device and dtype, or return None if they can."""
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed; it comes with PyTorch's builds for CUDA on Linux"
+    if device.type != "cuda" and not (device.type == "cpu" and _kernels().INTERPRETED):
+        there = "" if torch.cuda.is_available() else ", and PyTorch finds none here"
+        return f"the tensor is on {device}; expected one on a CUDA device{there}"
+    if dtype not in _DTYPES:
+        return f"the tensor is {dtype}; expected one of {', '.join(map(str, _DTYPES))}"
+    return None
+
+
+def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
+    """Return the PSC of `current`; see `tssl_core.reference.forward`."""
+    psc = torch.empty_like(current)
+    _launch(_kernels().forward_kernel, current, (current, psc), _neuron(lif))
+    return psc
+
+
+def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
+    """Return dL/dI; see `tssl_core.reference.backward`."""
+    grad_current = torch.empty_like(current)
+    weights, marks = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
+    arrays = (grad_psc, current, grad_current, weights, marks, _gate(current, lif, tssl))
+    _launch(_kernels().backward_kernel, current, arrays, (*_neuron(lif), *Coefficients.of(lif, tssl)))
+    return grad_current
+
+
+def _gate(current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
+    """`gate_below` as one number on the device, so that the ``layer`` gate need not wait for its spike rate."""
+    low, high = (
+        torch.full((1,), gate_below(lif, tssl, takes), dtype=torch.float32, device=current.device)
+        for takes in (True, False)
+    )
+    if tssl.gate != "layer":
+        return low
+    count = torch.zeros(1, dtype=torch.int64, device=current.device)
+    _launch(_kernels().count_kernel, current, (current, count), _neuron(lif))
+    return torch.where(count.double() / current.numel() <= tssl.layer_rate, low, high)
+
+
+def _launch(kernel: Any, current: Tensor, arrays: tuple[Tensor, ...], numbers: tuple[float, ...]) -> None:
+    steps = current.shape[0]
+    neurons = current.numel() // steps
+    if neurons:
+        with torch.cuda.device_of(current):
+            kernel[((neurons + _BLOCK - 1) // _BLOCK,)](*arrays, steps, neurons, *numbers, BLOCK=_BLOCK)
+
+
+def _neuron(lif: LIFParams) -> tuple[float, float, float]:
+    return lif.tau_m, lif.tau_s, lif.threshold
+
+
+@functools.cache
+def _kernels() -> Any:
+    """Import the kernels when they are first needed: Triton takes its time, and may not be there."""
+    return importlib.import_module("tssl_core.kernels.gpu_kernels")

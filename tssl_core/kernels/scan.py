@@ -1,0 +1,176 @@
+"""A neuron's scan over time as one differentiable PyTorch operator with several backends.
+
+To give another neuron fused kernels:
+
+1. Write its specification in plain PyTorch, a ``forward(current, *parameters)`` and a
+   ``backward(grad_output, current, *parameters)`` that map ``[T, ...]`` to ``[T, ...]``; parameters are frozen
+   dataclasses of floats, bools and strings. Make a `Backend` of it without a `home`.
+2. Write the same two functions over `tssl_core.kernels.native` (a C file beside ``cpu.c``) or Triton (as in
+   ``gpu_kernels.py``), and make a `Backend` of each.
+3. Make a `Scan` of them, and call it. Choice of the backend, autograd, ``torch.compile`` and contiguous memory are
+   taken care of here; loading, threads and allocation in `native`.
+"""
+
+import functools
+import logging
+import typing
+import warnings
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tssl_core.errors import BackendUnavailableError
+
+_LOGGER = logging.getLogger(__name__)
+_SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
+
+
+class Backend(NamedTuple):
+    """One implementation of a scan; its functions get contiguous tensors and return new contiguous ones."""
+
+    name: str
+    home: str | None
+    """Type of device on which ``auto`` takes it; None for the one that runs anywhere and comes last."""
+    unavailable: Callable[[torch.device, torch.dtype], str | None]
+    """Why it cannot run on a device and dtype, or None if it can."""
+    forward: Callable[..., Tensor]
+    """``forward(current, *parameters) -> output``"""
+    backward: Callable[..., Tensor]
+    """``backward(grad_output, current, *parameters) -> grad_current``"""
+
+
+class Scan:
+    """A differentiable map ``[T, ...] -> [T, ...]``, registered as ``torch.ops.tssl.<name>``.
+
+    Autograd keeps nothing but the input for the backward pass.
+
+    Parameters
+    ----------
+    name : str
+        Name of the operator, unique in the process.
+    parameters : tuple of dataclass types
+        What a call takes after the current; no two of them may have a field of the same name.
+    backends : tuple of Backend
+        Fastest first; ``auto`` takes the first that is at home on the device and can run.
+    """
+
+    def __init__(self, name: str, parameters: tuple[type, ...], backends: tuple[Backend, ...]) -> None:
+        self.name, self.backends = name, backends
+        self._parameters = parameters
+        self._fields = tuple(tuple(field.name for field in fields(kind)) for kind in parameters)
+        self._operator = self._register()
+
+    def __call__(self, current: Tensor, *parameters: object, backend: str = "auto") -> Tensor:
+        """Run the scan on ``[T, ...]``; raises `BackendUnavailableError` as `resolve` does."""
+        values = [getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names]
+        output: Tensor = self._operator(current, *values, backend)
+        return output
+
+    def available(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> dict[str, str | None]:
+        """Map each backend's name to the reason why it cannot run on `device` and `dtype`, None if it can."""
+        device = torch.device(device)
+        return {backend.name: backend.unavailable(device, dtype) for backend in self.backends}
+
+    def resolve(
+        self, name: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Backend:
+        """Return the backend called `name`, or for ``"auto"`` the fastest that can run.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If `name` is unknown, or that backend cannot run here; nothing falls back silently.
+        """
+        device = torch.device(device)
+        if name == "auto":
+            return self._fastest(device, dtype)
+        for backend in self.backends:
+            if backend.name == name:
+                reason = backend.unavailable(device, dtype)
+                if reason is not None:
+                    raise BackendUnavailableError(f"backend {name!r} cannot run {self.name}: {reason}")
+                return backend
+        known = ", ".join(["auto", *(backend.name for backend in self.backends)])
+        raise BackendUnavailableError(f"unknown backend {name!r}; expected one of {known}")
+
+    def _fastest(self, device: torch.device, dtype: torch.dtype) -> Backend:
+        missed = None
+        for backend in self.backends:
+            if backend.home in (None, device.type):
+                reason = backend.unavailable(device, dtype)
+                if reason is None:
+                    _log_choice(self.name, backend.name, device.type, dtype)
+                    if missed is not None:
+                        _warn_slow(backend.name, missed)
+                    return backend
+                missed = f"backend {backend.name!r} cannot run: {reason}"
+        raise BackendUnavailableError(f"no backend of {self.name} can run on {device}; {missed}")
+
+    def _register(self) -> Callable[..., Any]:
+        """Register the operator, its gradient, and the shapes of both for tracing."""
+        hints = {key: hint for kind in self._parameters for key, hint in typing.get_type_hints(kind).items()}
+        arguments = ", ".join(f"{_schema_type(hints[field])} {field}" for names in self._fields for field in names)
+
+        def forward(current: Tensor, *values: Any) -> Tensor:
+            backend = self.resolve(values[-1], current.device, current.dtype)
+            return backend.forward(current.contiguous(), *self._group(values))
+
+        def backward(grad_output: Tensor, current: Tensor, *values: Any) -> Tensor:
+            backend = self.resolve(values[-1], current.device, current.dtype)
+            return backend.backward(grad_output.contiguous(), current.contiguous(), *self._group(values))
+
+        def empty(*inputs: Any) -> Tensor:
+            output: Tensor = inputs[0].new_empty(inputs[0].shape)
+            return output
+
+        def keep_input(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
+            ctx.save_for_backward(inputs[0])
+            ctx.values = inputs[1:]
+
+        def differentiate(ctx: Any, grad_output: Tensor) -> tuple[Any, ...]:
+            return gradient(grad_output, *ctx.saved_tensors, *ctx.values), *(None for _ in ctx.values)
+
+        operator = torch.library.custom_op(
+            f"tssl::{self.name}",
+            forward,
+            mutates_args=(),
+            schema=f"(Tensor current, {arguments}, str backend) -> Tensor",
+        )
+        gradient = torch.library.custom_op(
+            f"tssl::{self.name}_backward",
+            backward,
+            mutates_args=(),
+            schema=f"(Tensor grad_output, Tensor current, {arguments}, str backend) -> Tensor",
+        )
+        operator.register_fake(empty)
+        gradient.register_fake(empty)
+        operator.register_autograd(differentiate, setup_context=keep_input)
+        return operator
+
+    def _group(self, values: tuple[Any, ...]) -> list[object]:
+        """Turn the operator's flat arguments into parameter objects again."""
+        rest = iter(values)
+        return [
+            kind(**{field: next(rest) for field in names})
+            for kind, names in zip(self._parameters, self._fields, strict=True)
+        ]
+
+
+def _schema_type(hint: Any) -> str:
+    return "str" if typing.get_origin(hint) is Literal else _SCHEMA_TYPES[hint]
+
+
+@functools.cache
+def _log_choice(scan: str, backend: str, device: str, dtype: torch.dtype) -> None:
+    _LOGGER.info("%s on %s with %s: backend %s", scan, device, dtype, backend)
+
+
+@functools.cache
+def _warn_slow(backend: str, missed: str) -> None:
+    """Say once in a process that a slower backend is used, and why."""
+    warnings.warn(f"using backend {backend!r}, which is slower, because {missed}", UserWarning, stacklevel=2)
