@@ -1,5 +1,6 @@
 """The choice of a backend, the operator that PyTorch sees, and the compiled library in threads and processes."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tssl_core import BackendUnavailableError, LIFParams, TSSLParams, spiking_psc
-from tssl_core.kernels import SPIKING_PSC, available, cpu, native, resolve, scan
+from tssl_core.kernels import available, native, resolve, scan
 
 ROOT = Path(__file__).parents[2]
 COMPILED = available()["cpu"]
@@ -21,9 +22,8 @@ needs_compiled = pytest.mark.skipif(COMPILED is not None, reason=str(COMPILED))
 
 
 @pytest.fixture
-def no_extension(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pretend that the extension was not built, in a process that has not warned yet."""
-    monkeypatch.setattr(native, "_EXTENSION", "tssl_core.kernels._not_built")
+def fresh_caches() -> Iterator[None]:
+    """Behave like a process that has not loaded the library, nor warned, yet."""
     caches = (native._library, scan._warn_slow)
     for cache in caches:
         cache.cache_clear()
@@ -32,9 +32,22 @@ def no_extension(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cache.cache_clear()
 
 
-def python(code: str) -> str:
-    """Run code in a fresh interpreter, without the environment of this one's tests, and return what it prints."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+@pytest.fixture
+def no_extension(fresh_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that the extension was not built."""
+    monkeypatch.setattr(native, "_EXTENSION", "tssl_core.kernels._not_built")
+
+
+def python(code: str, **environment: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -68,24 +81,18 @@ def test_auto_warns_once_and_gives_the_reference_if_the_extension_is_missing(no_
 
 
 def test_a_missing_extension_that_was_asked_for_is_an_error(no_extension: None) -> None:
-    with pytest.raises(BackendUnavailableError, match="'cpu' cannot run spiking_psc: .*_not_built is not there"):
+    with pytest.raises(BackendUnavailableError, match=r"'cpu' cannot run spiking_psc: .*_not_built is not there"):
         spiking_psc(torch.rand(5, 30), backend="cpu")
 
 
 @needs_compiled
-def test_an_extension_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    native._library.cache_clear()
+def test_an_extension_of_other_sources_is_refused(fresh_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zlib.crc32", lambda _content: 1)
     assert "built from other sources" in str(available()["cpu"])
-    monkeypatch.undo()
-    native._library.cache_clear()
-    assert available()["cpu"] is None
 
 
 @needs_compiled
-def test_a_dtype_that_a_kernel_lacks_is_an_error_and_auto_says_so(no_extension: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    native._library.cache_clear()
+def test_a_dtype_that_a_kernel_lacks_is_an_error_and_auto_says_so(fresh_caches: None) -> None:
     with pytest.raises(BackendUnavailableError, match=r"torch\.bfloat16; expected torch\.float32 or torch\.float64"):
         spiking_psc(torch.rand(5, 30, dtype=torch.bfloat16), backend="cpu")
     with pytest.warns(UserWarning, match=r"using backend 'reference'.*torch\.bfloat16"):
@@ -97,19 +104,12 @@ def test_an_unknown_backend_is_an_error_that_names_the_known_ones() -> None:
         spiking_psc(torch.rand(5, 30), backend="gpu")
 
 
-def test_triton_without_a_gpu_says_so() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
-    code = """
-from tssl_core.kernels import available
-print(available()["triton"], available("cuda")["cpu"])
-"""
-    environment = {"TRITON_INTERPRET": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment, check=True
-    )
-    assert "cuda; expected a tensor on the CPU" in done.stdout
-    assert "expected one on a CUDA device, and PyTorch finds none" in done.stdout or "not installed" in done.stdout
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_backend_for_another_device_says_so() -> None:
+    code = 'from tssl_core.kernels import available; print(available("cuda")["cpu"], available()["triton"])'
+    printed = python(code, TRITON_INTERPRET="0")
+    assert "on cuda; expected a tensor on the CPU" in printed
+    assert "on cpu; expected one on a CUDA device, and PyTorch finds none" in printed or "not installed" in printed
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
@@ -118,9 +118,7 @@ def test_pytorch_accepts_the_operator(backend: str) -> None:
     if available()[backend] is not None:
         pytest.skip(str(available()[backend]))
     current = torch.rand(4, 2, 9).transpose(1, 2) * 2
-    torch.library.opcheck(
-        torch.ops.tssl.spiking_psc.default, arguments(current.detach().requires_grad_(), backend)
-    )
+    torch.library.opcheck(torch.ops.tssl.spiking_psc.default, arguments(current.detach().requires_grad_(), backend))
     torch.library.opcheck(
         torch.ops.tssl.spiking_psc_backward.default, (torch.rand(4, 9, 2), *arguments(current, backend))
     )

@@ -42,9 +42,12 @@ INLINE REAL step(struct lif neuron, REAL current, REAL *delta_u, REAL *membrane,
 /* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
 CLONES void NAMED(forward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
 {
+    const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
     const int streaming = should_stream(scan, scan->arrays[1], sizeof(REAL));
-    _Alignas(64) REAL membrane[MAX_LANES] = {0}, synapse[MAX_LANES] = {0}, spare[STRIP], psc[STRIP];
+    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], spare[STRIP], psc[STRIP];
+    memset(membrane, 0, padded * sizeof(REAL));
+    memset(synapse, 0, padded * sizeof(REAL));
     (void)scratch;
     for (size_t t = 0; t < scan->steps; t++) {
         const REAL *current_row = (const REAL *)scan->arrays[0] + t * scan->neurons + first;
@@ -67,8 +70,12 @@ CLONES void NAMED(forward_block)(const struct scan *scan, size_t first, size_t l
 /* arrays: current [T, N] in, a number of spikes (one int64) to add to. numbers: those of read_lif. */
 CLONES void NAMED(count_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
 {
+    const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
-    _Alignas(64) REAL membrane[MAX_LANES] = {0}, synapse[MAX_LANES] = {0}, count[MAX_LANES] = {0}, spare[STRIP];
+    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], count[MAX_LANES], spare[STRIP];
+    memset(membrane, 0, padded * sizeof(REAL));
+    memset(synapse, 0, padded * sizeof(REAL));
+    memset(count, 0, padded * sizeof(REAL));
     int64_t total = 0;
     (void)scratch;
     for (size_t t = 0; t < scan->steps; t++) {
@@ -101,12 +108,15 @@ INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int
     return gated ? quotient : spike ? slope : (REAL)0;
 }
 
-/* Forwards in time: fill trace[t] = {weight of each lane, mark of each lane}. */
+/* Forwards in time: fill trace[t] = {weight of each lane, mark of each lane}, which pass on delta_u and u between the two
+ * loops. Each of these is a chain of slow operations; the processor overlaps more of two short chains than of a long one. */
 INLINE void recompute(const struct scan *scan, size_t first, size_t lanes, size_t padded, REAL *trace)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
     const struct rule rule = NAMED(read_rule)(scan->numbers);
-    _Alignas(64) REAL membrane[MAX_LANES] = {0}, synapse[MAX_LANES] = {0}, spare[STRIP];
+    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], spare[STRIP];
+    memset(membrane, 0, padded * sizeof(REAL));
+    memset(synapse, 0, padded * sizeof(REAL));
     for (size_t t = 0; t < scan->steps; t++) {
         const size_t row = t * scan->neurons + first;
         const REAL *grad_row = (const REAL *)scan->arrays[0] + row, *current_row = (const REAL *)scan->arrays[1] + row;
@@ -118,9 +128,17 @@ INLINE void recompute(const struct scan *scan, size_t first, size_t lanes, size_
 #pragma omp simd
             for (size_t j = 0; j < STRIP; j++) {
                 REAL delta_u;
-                const REAL u = step(neuron, current[j], &delta_u, &membrane[i + j], &synapse[i + j]);
+                mark[j] = step(neuron, current[j], &delta_u, &membrane[i + j], &synapse[i + j]);
+                weight[j] = delta_u;
+            }
+        }
+        for (size_t i = 0; i < lanes; i += STRIP) {
+            REAL *weight = trace + 2 * t * padded + i, *mark = weight + padded;
+#pragma omp simd
+            for (size_t j = 0; j < STRIP; j++) {
+                const REAL u = mark[j];
                 const int spike = u > neuron.threshold, gated = synapse[i + j] < rule.gate_below;
-                weight[j] = weight_of(rule, u - neuron.threshold, delta_u, spike, gated);
+                weight[j] = weight_of(rule, u - neuron.threshold, weight[j], spike, gated);
                 mark[j] = gated ? (REAL)-1 : spike ? u : (REAL)0;
             }
         }
@@ -132,7 +150,9 @@ INLINE void scan_back(const struct scan *scan, size_t first, size_t lanes, size_
 {
     const struct rule rule = NAMED(read_rule)(scan->numbers);
     const int streaming = should_stream(scan, scan->arrays[2], sizeof(REAL));
-    _Alignas(64) REAL error[MAX_LANES] = {0}, theta[MAX_LANES] = {0}, spare[STRIP], grad_current[STRIP];
+    _Alignas(64) REAL error[MAX_LANES], theta[MAX_LANES], spare[STRIP], grad_current[STRIP];
+    memset(error, 0, padded * sizeof(REAL));
+    memset(theta, 0, padded * sizeof(REAL));
     for (size_t t = scan->steps; t-- > 0;) {
         const size_t row = t * scan->neurons + first;
         const REAL *grad_row = (const REAL *)scan->arrays[0] + row;

@@ -3,8 +3,8 @@
 Every C file in this folder is compiled into one optional extension (see ``setup.py``). A new kernel needs no Python
 here: write a block kernel as in ``cpu_block.h``, give it an entry point with ``SCAN_ENTRY``, and call it with `run`.
 
-The library has no Python in it and is loaded with ctypes, which releases the GIL. Its threads are OpenMP's, and as torch
-is loaded first they are the very threads of torch's own operators, `torch.get_num_threads()` of them.
+The library holds no Python and is loaded with ctypes, which releases the GIL. Its threads are OpenMP's; as torch is
+loaded first, they are those of torch's own operators, `torch.get_num_threads()` of them, and no second set.
 """
 
 import ctypes

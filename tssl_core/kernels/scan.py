@@ -61,11 +61,14 @@ class Scan:
         self.name, self.backends = name, backends
         self._parameters = parameters
         self._fields = tuple(tuple(field.name for field in fields(kind)) for kind in parameters)
+        self._group = functools.lru_cache(maxsize=64)(self._parameters_of)
         self._operator = self._register()
 
     def __call__(self, current: Tensor, *parameters: object, backend: str = "auto") -> Tensor:
         """Run the scan on ``[T, ...]``; raises `BackendUnavailableError` as `resolve` does."""
-        values = [getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names]
+        values = [
+            getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names
+        ]
         output: Tensor = self._operator(current, *values, backend)
         return output
 
@@ -76,9 +79,7 @@ class Scan:
         device = torch.device(device)
         return {backend.name: backend.unavailable(device, dtype) for backend in self.backends}
 
-    def resolve(
-        self, name: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-    ) -> Backend:
+    def resolve(self, name: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Backend:
         """Return the backend called `name`, or for ``"auto"`` the fastest that can run.
 
         Raises
@@ -118,11 +119,11 @@ class Scan:
 
         def forward(current: Tensor, *values: Any) -> Tensor:
             backend = self.resolve(values[-1], current.device, current.dtype)
-            return backend.forward(current.contiguous(), *self._group(values))
+            return backend.forward(current.contiguous(), *self._group(*values[:-1]))
 
         def backward(grad_output: Tensor, current: Tensor, *values: Any) -> Tensor:
             backend = self.resolve(values[-1], current.device, current.dtype)
-            return backend.backward(grad_output.contiguous(), current.contiguous(), *self._group(values))
+            return backend.backward(grad_output.contiguous(), current.contiguous(), *self._group(*values[:-1]))
 
         def empty(*inputs: Any) -> Tensor:
             output: Tensor = inputs[0].new_empty(inputs[0].shape)
@@ -152,13 +153,13 @@ class Scan:
         operator.register_autograd(differentiate, setup_context=keep_input)
         return operator
 
-    def _group(self, values: tuple[Any, ...]) -> list[object]:
+    def _parameters_of(self, *values: Any) -> tuple[object, ...]:
         """Turn the operator's flat arguments into parameter objects again."""
         rest = iter(values)
-        return [
+        return tuple(
             kind(**{field: next(rest) for field in names})
             for kind, names in zip(self._parameters, self._fields, strict=True)
-        ]
+        )
 
 
 def _schema_type(hint: Any) -> str:

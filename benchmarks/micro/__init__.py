@@ -1,0 +1,1 @@
+"""Timings of parts of the suite, for pytest-benchmark."""
