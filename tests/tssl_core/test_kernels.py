@@ -140,6 +140,21 @@ def test_a_membrane_potential_at_the_threshold_is_no_spike(backend: str) -> None
     assert psc.tolist() == [[0, 0.5]]
 
 
+def test_spikes_are_exact_within_a_rounding_of_the_threshold(backend: str) -> None:
+    lif = LIFParams(tau_m=2.7)  # here a product with 1 / tau_m in place of the division moves one spike in seventy
+    first = torch.rand(400, 1, generator=torch.Generator().manual_seed(0))
+    second = (1 - first.double() * (1 - 1 / lif.tau_m)).float() + torch.arange(-2, 3) * 2**-24
+    psc, _ = assert_like_reference(torch.stack([first.expand_as(second), second]), backend, lif)
+    assert 0.2 < (psc[1] > 0).float().mean() < 0.8
+
+
+def test_the_surrogate_is_accurate_in_every_entry(backend: str) -> None:
+    current = torch.linspace(-2, 4, 997)[None]
+    _, grad_current = run(current, torch.ones(1, 997), LIFParams(), TSSLParams(gate="always"), backend)
+    exact = reference.backward(torch.ones(1, 997).double(), current.double(), LIFParams(), TSSLParams(gate="always"))
+    torch.testing.assert_close(grad_current.double(), exact, rtol=1e-5, atol=0)
+
+
 def test_memory_layout_of_current_and_gradient_does_not_matter(backend: str) -> None:
     current, grad_psc = normal(6, 9, 11).transpose(0, 2), normal(6, 9, 11, seed=1).transpose(0, 2)
     strided = run(current, grad_psc, LIFParams(), TSSLParams(), backend)
