@@ -14,7 +14,8 @@ struct lif {
 
 /* gate_below, then fused.py's Coefficients. */
 struct rule {
-    REAL gate_below, weight_min, weight_max, narrowness, square_limit, surrogate_scale, psc_gain, psc_decay, leak, reset;
+    REAL gate_below, weight_min, weight_max, narrowness, square_limit, surrogate_scale;
+    REAL psc_gain, psc_decay, leak, reset;
 };
 
 INLINE struct lif NAMED(read_lif)(const double *n)
@@ -40,7 +41,7 @@ INLINE REAL step(struct lif neuron, REAL current, REAL *delta_u, REAL *membrane,
 }
 
 /* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
-CLONES void NAMED(forward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+CLONES void NAMED(tssl_forward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
 {
     const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
@@ -68,7 +69,7 @@ CLONES void NAMED(forward_block)(const struct scan *scan, size_t first, size_t l
 }
 
 /* arrays: current [T, N] in, a number of spikes (one int64) to add to. numbers: those of read_lif. */
-CLONES void NAMED(count_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+CLONES void NAMED(tssl_count_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
 {
     const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
@@ -108,8 +109,8 @@ INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int
     return gated ? quotient : spike ? slope : (REAL)0;
 }
 
-/* Forwards in time: fill trace[t] = {weight of each lane, mark of each lane}, which pass on delta_u and u between the two
- * loops. Each of these is a chain of slow operations; the processor overlaps more of two short chains than of a long one. */
+/* Forwards in time: fill trace[t] = {weight of each lane, mark of each lane}, which first hold delta_u and u. There are
+ * two loops because the processor overlaps more of two short chains of slow operations than of a long one. */
 INLINE void recompute(const struct scan *scan, size_t first, size_t lanes, size_t padded, REAL *trace)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
@@ -175,16 +176,16 @@ INLINE void scan_back(const struct scan *scan, size_t first, size_t lanes, size_
 }
 
 /* arrays: dL/da [T, N] in, current [T, N] in, dL/dI [T, N] out. numbers: those of read_lif and read_rule. */
-CLONES void NAMED(backward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+CLONES void NAMED(tssl_backward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
 {
     const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     recompute(scan, first, lanes, padded, scratch);
     scan_back(scan, first, lanes, padded, scratch);
 }
 
-SCAN_ENTRY(NAMED(tssl_forward), NAMED(forward_block), 0)
-SCAN_ENTRY(NAMED(tssl_count_spikes), NAMED(count_block), 0)
-SCAN_ENTRY(NAMED(tssl_backward), NAMED(backward_block), 2 * steps * sizeof(REAL))
+SCAN_ENTRY(NAMED(tssl_forward), NAMED(tssl_forward_block), 0)
+SCAN_ENTRY(NAMED(tssl_count_spikes), NAMED(tssl_count_block), 0)
+SCAN_ENTRY(NAMED(tssl_backward), NAMED(tssl_backward_block), 2 * steps * sizeof(REAL))
 
 #undef STRIP
 #undef lif

@@ -1,7 +1,7 @@
 """Triton kernels of the TSSL-BP neuron; equations in `tssl_core.reference`, their fused form in `fused.py`.
 
 One program does a block of neurons over all time steps, with the state in registers, in float32 whatever the type of
-the input. With ``TRITON_INTERPRET=1`` set before this is imported, the kernels run on the CPU, slowly.
+the input. With ``TRITON_INTERPRET=1`` set before Triton is first imported, the kernels run on the CPU, slowly.
 """
 
 import triton
@@ -154,5 +154,5 @@ def backward_kernel(
         tl.store(grad_current, gradient.to(grad_current.dtype.element_ty), mask=inside)
 
 
-INTERPRETED = not isinstance(forward_kernel, triton.runtime.JITFunction)
-"""Whether Triton was set to interpret kernels when this was imported; they then take tensors on the CPU."""
+INTERPRETED = not any(isinstance(function, triton.runtime.JITFunction) for function in (forward_kernel, tl.zeros))
+"""Whether Triton was set to interpret, before it was imported anywhere; its kernels then take tensors on the CPU."""
