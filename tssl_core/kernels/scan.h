@@ -2,8 +2,8 @@
  *
  * A scan maps [steps, neurons] to [steps, neurons], one recurrence a neuron. Its kernel does a block of adjacent
  * neurons over all steps; a row of the block is taken in strips of a cache line, whose plain loop the compiler
- * vectorises. Kernels hide the latency of memory by fetching the next block's rows as they go: with so many rows at once
- * the processor does not foresee it. native.py tells how to add a scan.
+ * vectorises. Kernels hide the latency of memory by fetching the next block's rows as they go, since the processor
+ * does not foresee so many rows at once. native.py tells how to add a scan.
  */
 #ifndef TSSL_SCAN_H
 #define TSSL_SCAN_H
