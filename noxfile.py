@@ -10,25 +10,40 @@ import nox
 ROOT = Path(__file__).parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-STAMP = VENV / "installed-from.sha256"
+INSTALLED, COMPILED = VENV / "installed-from.sha256", VENV / "compiled-from.sha256"
 INSTALLED_FROM = ("pyproject.toml", "constraints.txt")
+COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tssl_core/kernels/*.[ch]")))
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.default_venv_backend = "none"
 
 
 def prepare(session: nox.Session) -> None:
-    """Make the shared environment, unless it was made from the very files that are here."""
+    """Make the shared environment, and the C extension in it, unless both were made from the files that are here."""
+    pip = (str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    if stale(INSTALLED, INSTALLED_FROM):
+        session.log(f"installing into {VENV}; the first time takes minutes")
+        session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
+        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev]", external=True)
+        INSTALLED.write_text(fingerprint(INSTALLED_FROM))
+        COMPILED.write_text(fingerprint(COMPILED_FROM))
+    elif stale(COMPILED, COMPILED_FROM):
+        session.log("compiling the kernels again")
+        session.run(*pip, "--no-deps", "-e", ".", external=True)
+        COMPILED.write_text(fingerprint(COMPILED_FROM))
+
+
+def fingerprint(files: tuple[str, ...]) -> str:
+    """Hash of this Python and of the content of some files."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in INSTALLED_FROM:
+    for name in files:
         digest.update((ROOT / name).read_bytes())
-    if STAMP.is_file() and STAMP.read_text() == digest.hexdigest():
-        return
-    session.log(f"installing into {VENV}; the first time takes minutes")
-    session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-    pip = (str(BIN / "python"), "-m", "pip", "--disable-pip-version-check")
-    session.run(*pip, "install", "--quiet", "-c", "constraints.txt", "-e", ".[dev]", external=True)
-    STAMP.write_text(digest.hexdigest())
+    return digest.hexdigest()
+
+
+def stale(stamp: Path, files: tuple[str, ...]) -> bool:
+    """Whether what a stamp stands for was made from other files."""
+    return not stamp.is_file() or stamp.read_text() != fingerprint(files)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
@@ -72,6 +87,12 @@ def mlflow_ui(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite; arguments go to pytest."""
     run(session, "python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Times of the kernels beside the floor of moving their bytes; arguments go to pytest."""
+    run(session, "python", "-m", "pytest", "benchmarks/micro", *session.posargs)
 
 
 @nox.session
