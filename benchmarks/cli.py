@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
 from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, available_datasets, data_root
-from benchmarks.study import PROFILES, Study, cell_of, default_profile, load_study
+from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
 from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, open_tracker
 from tssl_core.errors import TSSLError
@@ -86,8 +86,9 @@ def run_command(arguments: argparse.Namespace) -> int:
     values = read_toml(arguments.config) if arguments.config else {}
     for text in arguments.overrides:
         values = merge(values, parse_override(text))
-    cell = cell_of(validate_run(values))
-    return carry_out(Study(arguments.study, arguments.study, cell.config.protocol, (cell,)), arguments)
+    path = [] if arguments.config is None else [str(arguments.config)]
+    command = command_line("run", path, arguments.overrides)
+    return carry_out(single_run(arguments.study, validate_run(values), command), arguments)
 
 
 def sweep_command(arguments: argparse.Namespace) -> int:
@@ -98,8 +99,7 @@ def sweep_command(arguments: argparse.Namespace) -> int:
 def study_of(arguments: argparse.Namespace) -> Study:
     """Return the study that the command line names."""
     profile = arguments.profile or default_profile(execution_of(arguments))
-    overrides = [parse_override(text) for text in arguments.overrides]
-    return load_study(arguments.study, profile=profile, overrides=overrides)
+    return load_study(arguments.study, profile=profile, overrides=arguments.overrides)
 
 
 def carry_out(study: Study, arguments: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ class Environment:
 
     Parameters
     ----------
+    command : str
+        What starts the study again, in full.
     commit : str
         Of this code, see `commit`.
     backend, device : str
@@ -31,6 +33,7 @@ class Environment:
         Where the dataset came from, and the SHA-256 of its content.
     """
 
+    command: str
     commit: str
     backend: str
     device: str
@@ -45,7 +48,7 @@ class Environment:
     data_checksum: str
 
 
-def describe_environment(execution: Execution, *, data_source: str, data_checksum: str) -> Environment:
+def describe_environment(execution: Execution, *, command: str, data_source: str, data_checksum: str) -> Environment:
     """Look at the machine that the runs of `execution` take place on.
 
     Raises
@@ -55,6 +58,7 @@ def describe_environment(execution: Execution, *, data_source: str, data_checksu
     """
     device = torch.device(execution.device)
     return Environment(
+        command=command,
         commit=commit(),
         backend=resolve(execution.backend, device).name,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,

@@ -1,6 +1,7 @@
 """A study: one TOML file that names a grid of runs, expanded into their configurations."""
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -11,7 +12,17 @@ import torch
 from pydantic import BaseModel, Field
 
 from baselines.method import get_method
-from benchmarks.config import STRICT, Execution, RunConfig, merge, nested, read_toml, validate, validate_run
+from benchmarks.config import (
+    STRICT,
+    Execution,
+    RunConfig,
+    merge,
+    nested,
+    parse_override,
+    read_toml,
+    validate,
+    validate_run,
+)
 from benchmarks.errors import ConfigError
 
 PROFILES = ("smoke", "quick", "paper")
@@ -69,6 +80,8 @@ class Study:
     ----------
     name, title, profile : str
         See `SweepConfig`.
+    command : str
+        What starts it again.
     cells : tuple of Cell
         In the order in which they run.
     """
@@ -76,7 +89,19 @@ class Study:
     name: str
     title: str
     profile: str
+    command: str
     cells: tuple[Cell, ...]
+
+
+def single_run(study: str, config: RunConfig, command: str) -> Study:
+    """Return a study of one run."""
+    return Study(study, study, config.protocol, command, (cell_of(config),))
+
+
+def command_line(verb: str, arguments: Sequence[str], overrides: Sequence[str]) -> str:
+    """Return what to type to start a study again."""
+    sets = [part for text in overrides for part in ("--set", text)]
+    return shlex.join(["tssl", verb, *arguments, *sets])
 
 
 def cell_of(config: RunConfig) -> Cell:
@@ -107,7 +132,7 @@ def config_path(name_or_path: str) -> Path:
     return path
 
 
-def load_study(name_or_path: str, *, profile: str, overrides: Sequence[Mapping[str, Any]] = ()) -> Study:
+def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()) -> Study:
     """Read a study and expand its grid.
 
     Parameters
@@ -116,8 +141,8 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[Mapping[s
         Path of a TOML file, or the name of a study that comes with the suite.
     profile : str
         ``smoke``, ``quick`` or ``paper``; one that the file does not mention changes nothing.
-    overrides : sequence of mappings
-        Laid over the study last, such as ``{"run": {"epochs": 3}}``.
+    overrides : sequence of str
+        Laid over the study last, such as ``"run.epochs=3"``, see `parse_override`.
 
     Returns
     -------
@@ -136,12 +161,14 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[Mapping[s
     values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "methods"}))
     if profile in sweep.profiles:
         values = merge(values, sweep.profiles[profile].model_dump())
-    for override in overrides:
+    for text in overrides:
+        override = parse_override(text)
         unknown = set(override) - {"run", "grid", "methods"}
         if unknown:
             raise ConfigError(f"cannot override {', '.join(sorted(unknown))!r}; expected run.*, grid.* or methods.*")
         values = merge(values, override)
-    return Study(sweep.name, sweep.title, profile, tuple(_expand(values, path)))
+    command = command_line("reproduce", [name_or_path, "--profile", profile], overrides)
+    return Study(sweep.name, sweep.title, profile, command, tuple(_expand(values, path)))
 
 
 def _expand(values: Mapping[str, Any], path: Path) -> list[Cell]:

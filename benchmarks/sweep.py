@@ -74,7 +74,9 @@ def _open_site(study: Study, cells: list[Cell], execution: Execution, tracker: T
     root = data_root(execution.data_root)
     data = {name: get_dataset(name).load(root) for name in dict.fromkeys(cell.config.dataset for cell in cells)}
     environments = {
-        name: describe_environment(execution, data_source=loaded.source, data_checksum=loaded.checksum())
+        name: describe_environment(
+            execution, command=study.command, data_source=loaded.source, data_checksum=loaded.checksum()
+        )
         for name, loaded in data.items()
     }
     return Site(study.name, execution, tracker, data, environments)

@@ -67,7 +67,7 @@ def _title(study: str) -> str:
 
 def _write(results: Results, output: Path | None, title: str) -> None:
     folder = output or DEFAULT_FOLDER / results.study
-    path = write_report(results, folder, title=title, command=f"tssl reproduce {results.study}")
+    path = write_report(results, folder, title=title)
     print(f"report: {path.resolve()}")
 
 

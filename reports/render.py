@@ -24,7 +24,7 @@ fraction of pairs of a test sample and a hidden neuron without a single spike. *
 100. A method without spikes has no T."""
 
 
-def write_report(results: Results, folder: Path, *, title: str, command: str) -> Path:
+def write_report(results: Results, folder: Path, *, title: str) -> Path:
     """Write report.md, its figures and its CSV files.
 
     Parameters
@@ -35,8 +35,6 @@ def write_report(results: Results, folder: Path, *, title: str, command: str) ->
         Made if it is not there; files of an earlier report are overwritten.
     title : str
         Headline.
-    command : str
-        What makes the numbers again.
 
     Returns
     -------
@@ -45,7 +43,7 @@ def write_report(results: Results, folder: Path, *, title: str, command: str) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     results.write(folder)
-    parts = [f"# {title}", _summary(results, command)]
+    parts = [f"# {title}", _summary(results)]
     if results.finished.empty:
         parts.append("No run has finished yet.")
     else:
@@ -61,11 +59,12 @@ def write_report(results: Results, folder: Path, *, title: str, command: str) ->
     return path
 
 
-def _summary(results: Results, command: str) -> str:
+def _summary(results: Results) -> str:
     protocols = ", ".join(sorted(results.runs["protocol"].dropna().unique()))
     counts = results.runs["status"].value_counts()
     runs = ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
-    return f"Made by `{command}`. Protocol: {protocols}. Runs: {runs}."
+    commands = ", then ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
+    return f"Made by {commands or 'an unknown command'}. Protocol: {protocols}. Runs: {runs}."
 
 
 def _figures(results: Results, folder: Path) -> list[str]:

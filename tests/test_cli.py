@@ -28,6 +28,7 @@ def test_reproduce_prints_the_path_of_its_report(store: str, capsys: pytest.Capt
     report = Path(printed.strip().splitlines()[-1].removeprefix("report: "))
     assert report == Path("results/digits/report.md").resolve()
     assert "TSSL-BP" in report.read_text()
+    assert "Made by `tssl reproduce digits --profile smoke`." in report.read_text()
     report.unlink()
     assert main(["report", "digits", "--tracking-uri", store]) == 0
     assert report.is_file()

@@ -161,7 +161,7 @@ def test_profiles_methods_and_overrides_are_laid_over_the_run_in_this_order(tmp_
     smoke = [cell.config for cell in load_study(path, profile="smoke").cells]
     assert [c.epochs for c in smoke] == [2, 2]
     assert [c.optimizer.grad_clip for c in smoke] == [1.0, 0.0]
-    overridden = load_study(path, profile="smoke", overrides=[{"run": {"epochs": 7}}, {"grid": {"seed": [4]}}])
+    overridden = load_study(path, profile="smoke", overrides=["run.epochs=7", "grid.seed=[4]"])
     assert [(c.config.epochs, c.config.seed) for c in overridden.cells] == [(7, 4), (7, 4)]
 
 
@@ -193,4 +193,4 @@ def test_unknown_studies_profiles_and_override_tables_are_refused() -> None:
     with pytest.raises(ConfigError, match="unknown profile 'fast'"):
         load_study("digits", profile="fast")
     with pytest.raises(ConfigError, match=r"expected run\.\*, grid\.\* or methods\.\*"):
-        load_study("digits", profile="quick", overrides=[{"epochs": 3}])
+        load_study("digits", profile="quick", overrides=["epochs=3"])

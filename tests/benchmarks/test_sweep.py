@@ -21,7 +21,7 @@ EXECUTION = Execution(device="cpu")
 def study_of(*changes: dict[str, Any]) -> Study:
     base = {"dataset": "digits", "method": "tssl_bp", "architecture": "12", "epochs": 2, "train_samples": 64}
     cells = [cell_of(validate_run({**base, "test_samples": 50, **change})) for change in changes]
-    return Study("tiny", "Tiny", "smoke", tuple(cells))
+    return Study("tiny", "Tiny", "smoke", "tssl sweep tiny", tuple(cells))
 
 
 TWO = study_of({"seed": 0}, {"seed": 1})
@@ -119,7 +119,7 @@ def test_an_interrupted_run_is_not_left_as_running_or_finished(store: str, monke
 def test_what_a_method_does_not_support_is_a_row_with_the_reason(store: str) -> None:
     tracker = MlflowTracker(store)
     cell = Cell(TWO.cells[0].config, "no spikes here")
-    assert run_study(Study("tiny", "Tiny", "smoke", (cell,)), EXECUTION, tracker) == {"skipped": 1}
+    assert run_study(Study("tiny", "Tiny", "smoke", "tssl sweep tiny", (cell,)), EXECUTION, tracker) == {"skipped": 1}
     assert [(row["status"], row["reason"]) for row in tracker.rows("tiny")[0]] == [("skipped", "no spikes here")]
 
 

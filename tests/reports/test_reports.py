@@ -117,19 +117,19 @@ def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> N
             "reason": "out of | memory",
         }
     ]
-    text = write_report(results, tmp_path, title="Made", command="make").read_text()
+    text = write_report(results, tmp_path, title="Made").read_text()
     assert "## Runs without a result" in text
     assert r"out of \| memory" in text
 
 
 def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:
     results = results_of(run_row(status="diverged", accuracy_last=None, accuracy_best=None, reason="loss is nan"))
-    assert "No run has finished yet." in write_report(results, tmp_path, title="Made", command="make").read_text()
+    assert "No run has finished yet." in write_report(results, tmp_path, title="Made").read_text()
 
 
 def test_an_unknown_method_and_dataset_are_reported_under_their_own_names(tmp_path: Path) -> None:
     results = results_of(run_row(method="magic:new", dataset="imagenet"), run_row())
-    text = write_report(results, tmp_path, title="Made", command="make").read_text()
+    text = write_report(results, tmp_path, title="Made").read_text()
     assert "magic, new" in text
     assert "## Training curves: imagenet" in text
 
@@ -145,9 +145,9 @@ def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the
     tracker = MlflowTracker(store)
     run_study(load_study("digits", profile="smoke"), Execution(device="cpu"), tracker)
     folders = [tmp_path / name for name in ("first", "second", "third")]
-    write_report(results_from_tracking(store, "digits"), folders[0], title="Digits", command="make")
-    write_report(results_from_tracking(store, "digits"), folders[1], title="Digits", command="make")
-    write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits", command="make")
+    write_report(results_from_tracking(store, "digits"), folders[0], title="Digits")
+    write_report(results_from_tracking(store, "digits"), folders[1], title="Digits")
+    write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits")
     files = sorted(path.name for path in folders[0].iterdir())
     assert files == ["digits_time_steps.png", "digits_training.png", "epochs.csv", "report.md", "results.csv"]
     for name in files:
