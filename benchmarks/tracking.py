@@ -5,10 +5,12 @@ Nothing else imports MLflow, and this module imports it late, so that training w
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.config import RunConfig
@@ -19,7 +21,8 @@ from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord, Status
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+SQLITE = "sqlite:///"
+DEFAULT_TRACKING_URI = f"{SQLITE}mlflow.db"
 TRACKING_OFF = "off"
 
 MLFLOW_STATUS: Mapping[Status, str] = {
@@ -109,6 +112,7 @@ class MlflowTracker:
             logging.getLogger(name).setLevel(logging.WARNING)
         self.uri = uri
         with errors_explained(uri):
+            _check_sqlite(uri)
             self.client = MlflowClient(tracking_uri=uri)
             self.client.search_experiments(max_results=1)
 
@@ -225,13 +229,23 @@ def open_tracker(uri: str) -> Tracker:
 def errors_explained(uri: str) -> Iterator[None]:
     """Turn MLflow's errors into one line that names the store."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         advice = "check that it exists, is writable and has room, or name another by --tracking-uri"
         raise TrackingError(f"cannot use the tracking store {uri!r}: {reason}; {advice}") from error
+
+
+def _check_sqlite(uri: str) -> None:
+    """Open a SQLite file once: MLflow tries for minutes to open one that it cannot, and fails with a traceback."""
+    if uri.startswith(SQLITE):
+        path = Path(uri.removeprefix(SQLITE))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

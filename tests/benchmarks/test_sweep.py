@@ -137,10 +137,16 @@ def test_training_works_without_tracking() -> None:
     assert run_study(TWO, EXECUTION, open_tracker("off")) == {"finished": 2}
 
 
-@pytest.mark.parametrize("uri", ["sqlite:////proc/none/mlflow.db", "gopher://127.0.0.1"])
+@pytest.mark.parametrize("uri", ["sqlite:////proc/x.db", "sqlite:////proc/none/x.db", "gopher://127.0.0.1"])
 def test_a_store_that_cannot_be_used_is_named(uri: str) -> None:
     with pytest.raises(TrackingError, match=rf"cannot use the tracking store '{uri}'.*--tracking-uri"):
         MlflowTracker(uri)
+
+
+def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database " * 100)
+    with pytest.raises(TrackingError, match="file is not a database"):
+        MlflowTracker(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(store: str) -> None:
