@@ -47,13 +47,13 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     if results.finished.empty:
         parts.append("No run has finished yet.")
     else:
-        parts += ["## Comparison", _markdown(comparison_table(results.finished)), READING]
+        parts += ["## Comparison", markdown(comparison_table(results.finished)), READING]
         parts += _figures(results, folder)
     parts += _published(results)
     unfinished = unfinished_table(results.runs)
     if not unfinished.empty:
-        parts += ["## Runs without a result", _markdown(unfinished)]
-    parts += ["## Environment", _markdown(_facts(results.runs))]
+        parts += ["## Runs without a result", markdown(unfinished)]
+    parts += ["## Environment", markdown(_facts(results.runs))]
     path = folder / REPORT_FILE
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
@@ -90,7 +90,7 @@ def _published(results: Results) -> list[str]:
     rows = [row for row in published_results() if (row.dataset, row.architecture) in networks]
     if not rows:
         return ["## Published results", "None are known for these networks."]
-    return ["## Published results for the same networks", _markdown(published_table(rows))]
+    return ["## Published results for the same networks", markdown(published_table(rows))]
 
 
 def _facts(runs: pd.DataFrame) -> pd.DataFrame:
@@ -105,6 +105,7 @@ def _facts(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame) -> str:
+    """Print a table as Markdown, every value as it stands."""
     escaped = table.map(lambda value: str(value).replace("|", "\\|"))
     return escaped.to_markdown(index=False, disable_numparse=True)
