@@ -49,11 +49,20 @@ def test_another_seed_gives_other_weights() -> None:
     assert not any(torch.equal(first[2][name], second[2][name]) for name in first[2])
 
 
+def test_another_seed_gives_another_network_to_start_from() -> None:
+    first, second = (prepare(config_of(seed=seed), Execution(device="cpu"), DIGITS).model for seed in (0, 1))
+    assert not any(
+        torch.equal(mine, other) for mine, other in zip(first.parameters(), second.parameters(), strict=True)
+    )
+
+
 def test_the_state_of_the_global_generator_does_not_matter() -> None:
-    torch.manual_seed(1)
-    first = train(config_of())
+    trained = train(config_of())[2]
     torch.rand(10)
-    assert all(torch.equal(first[2][name], weights) for name, weights in train(config_of())[2].items())
+    training = prepare(config_of(), Execution(device="cpu"), DIGITS)
+    torch.rand(10)  # as a method might whose initialisation draws more numbers
+    assert len(list(training.epochs())) == 2
+    assert all(torch.equal(trained[name], weights) for name, weights in training.model.state_dict().items())
 
 
 @pytest.mark.parametrize("method", ["tssl_bp", "tssl_bp:single-filter", "ann"])
