@@ -30,7 +30,7 @@ class Training:
     model : Model
         Freshly initialised, on the device.
     data : Data
-        Already cut to the samples that the configuration asks for.
+        Already cut to the samples that the configuration asks for, on the device.
     """
 
     config: RunConfig
@@ -78,11 +78,9 @@ class Training:
         bar = tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=not self.execution.progress, unit="step")
         for indices in bar:
             inputs, labels = split.batch(indices)
-            loss, output = train_step(
-                self.model, optimizer, inputs.to(device), labels.to(device), grad_clip=self.config.optimizer.grad_clip
-            )
+            loss, output = train_step(self.model, optimizer, inputs, labels, grad_clip=self.config.optimizer.grad_clip)
             loss_sum += loss
-            correct += (self.model.scores(output).argmax(-1) == labels.to(device)).sum()
+            correct += (self.model.scores(output).argmax(-1) == labels).sum()
         mean_loss = float(loss_sum) / len(split)
         if not torch.isfinite(loss_sum):
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")

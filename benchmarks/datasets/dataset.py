@@ -34,7 +34,7 @@ class Split(Protocol):
         """SHA-256 of the content, before normalisation."""
 
     def to(self, device: torch.device) -> "Split":
-        """The same split on another device."""
+        """The same split on another device, to which its batches come, too."""
 
 
 @dataclass(frozen=True)
