@@ -68,18 +68,31 @@ def _summary(results: Results) -> str:
 
 
 def _figures(results: Results, folder: Path) -> list[str]:
+    """Draw both figures for each dataset, and apart for each network and protocol, as only equal ones compare."""
     parts = []
-    for dataset, finished in results.finished.groupby("dataset", sort=True):
-        known = available_datasets()
+    known = available_datasets()
+    for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
         name = str(dataset)
-        title = known[name].title if name in known else name
-        plots = {"Accuracy against time steps": f"{name}_time_steps.png", "Training curves": f"{name}_training.png"}
-        steps_file, curves_file = plots.values()
-        figures.accuracy_against_time_steps(finished, folder / steps_file)
-        figures.training_curves(finished, results.epochs, folder / curves_file)
-        for heading, file in plots.items():
-            parts += [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
+        dataset_title = known[name].title if name in known else name
+        groups = list(of_dataset.groupby(["architecture", "protocol", "epochs"], sort=True))
+        for number, (group, finished) in enumerate(groups, start=1):
+            file, title = name, dataset_title
+            if len(groups) > 1:
+                file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(dataset_title, *group)
+            parts += _figures_of(finished, results.epochs, folder, file, title)
     return parts
+
+
+def _figures_of(finished: pd.DataFrame, epochs: pd.DataFrame, folder: Path, file: str, title: str) -> list[str]:
+    steps_file, curves_file = f"{file}_time_steps.png", f"{file}_training.png"
+    figures.accuracy_against_time_steps(finished, folder / steps_file)
+    figures.training_curves(finished, epochs, folder / curves_file)
+    plots = {"Accuracy against time steps": steps_file, "Training curves": curves_file}
+    return [
+        part
+        for heading, path in plots.items()
+        for part in (f"## {heading}: {title}", f"![{heading} on {title}]({path})")
+    ]
 
 
 def _published(results: Results) -> list[str]:

@@ -75,6 +75,14 @@ def test_cells_that_differ_in_protocol_or_epochs_are_not_mixed() -> None:
     assert len(comparison_table(results.finished)) == 3
 
 
+def test_figures_do_not_mix_protocols_or_epochs(tmp_path: Path) -> None:
+    results = results_of(run_row(), run_row(epochs="5"), run_row(protocol="quick"))
+    text = write_report(results, tmp_path, title="Made").read_text()
+    names = ["fashion_mnist_1", "fashion_mnist_2", "fashion_mnist_3"]
+    assert sorted(path.name for path in tmp_path.glob("*_training.png")) == [f"{name}_training.png" for name in names]
+    assert "## Training curves: FashionMNIST 400-400, quick, 100 epochs" in text
+
+
 def test_a_method_without_published_value_or_time_steps_has_neither() -> None:
     results = results_of(run_row(dataset="digits", method="ann", time_steps="1", silent_fraction=None), run_row())
     ann = comparison_table(results.finished).set_index("method").loc["ANN (ReLU)"]
