@@ -12,7 +12,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 INSTALLED, COMPILED = VENV / "installed-from.sha256", VENV / "compiled-from.sha256"
 INSTALLED_FROM = ("pyproject.toml", "constraints.txt")
-COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tssl_core/kernels/*.[ch]")))
+COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/*/*.[ch]")))
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.default_venv_backend = "none"

@@ -16,21 +16,24 @@
     }
 
 /* cosh(sqrt(y)) for y in [0, 16] to the precision of the type. The float sums in pairs, to be quick. */
-INLINE float cosh_root_f32(float y)
+INLINE float cosh_root_f32(float y, int fused)
 {
     static const float c[] = COSH_TERMS;
     const float y2 = y * y, y4 = y2 * y2;
-    const float low = (c[0] + c[1] * y) + (c[2] + c[3] * y) * y2;
-    const float high = (c[4] + c[5] * y) + (c[6] + c[7] * y) * y2 + (c[8] + c[9] * y) * y4;
-    return low + high * y4;
+#define PAIR(k) MULTIPLY_ADD(c[k + 1], y, c[k], fused)
+    const float low = MULTIPLY_ADD(PAIR(2), y2, PAIR(0), fused);
+    const float middle = MULTIPLY_ADD(PAIR(6), y2, PAIR(4), fused);
+    const float high = MULTIPLY_ADD(PAIR(8), y4, middle, fused);
+#undef PAIR
+    return MULTIPLY_ADD(high, y4, low, fused);
 }
 
-INLINE double cosh_root_f64(double y)
+INLINE double cosh_root_f64(double y, int fused)
 {
     static const double c[] = COSH_TERMS;
     double sum = c[17];
     for (int k = 16; k >= 0; k--)
-        sum = sum * y + c[k];
+        sum = MULTIPLY_ADD(sum, y, c[k], fused);
     return sum;
 }
 

@@ -67,7 +67,7 @@ def _launch(kernel: Any, current: Tensor, arrays: tuple[Tensor, ...], numbers: t
     neurons = current.numel() // steps
     if neurons:
         with torch.cuda.device_of(current):
-            kernel[((neurons + _BLOCK - 1) // _BLOCK,)](*arrays, steps, neurons, *numbers, BLOCK=_BLOCK)
+            kernel[((neurons + _BLOCK - 1) // _BLOCK,)](*arrays, steps, neurons, *map(float, numbers), BLOCK=_BLOCK)
 
 
 def _neuron(lif: LIFParams) -> tuple[float, float, float]:

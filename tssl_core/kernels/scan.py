@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from tssl_core.errors import BackendUnavailableError
 
@@ -40,6 +41,29 @@ class Backend(NamedTuple):
     """``forward(current, *parameters) -> output``"""
     backward: Callable[..., Tensor]
     """``backward(grad_output, current, *parameters) -> grad_current``"""
+
+
+class _Eager(torch.autograd.Function):
+    """What the registered operator does, without the dispatcher: its overhead is that of a small layer."""
+
+    @staticmethod
+    def forward(ctx: Any, current: Tensor, scan: "Scan", parameters: tuple[object, ...], backend: str) -> Tensor:
+        ctx.save_for_backward(current)
+        ctx.call = scan, parameters, backend
+        chosen = scan.resolve(backend, current.device, current.dtype)
+        return chosen.forward(current.contiguous(), *parameters)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
+        (current,) = ctx.saved_tensors
+        scan, parameters, backend = ctx.call
+        chosen = scan.resolve(backend, current.device, current.dtype)
+        return chosen.backward(grad_output.contiguous(), current.contiguous(), *parameters), None, None, None
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+"""Tensors that hold data; those that stand for one while a program is traced go to the registered operator."""
 
 
 class Scan:
@@ -66,6 +90,9 @@ class Scan:
 
     def __call__(self, current: Tensor, *parameters: object, backend: str = "auto") -> Tensor:
         """Run the scan on ``[T, ...]``; raises `BackendUnavailableError` as `resolve` does."""
+        if type(current) in _PLAIN and not torch.compiler.is_compiling():
+            plain: Tensor = _Eager.apply(current, self, parameters, backend)
+            return plain
         values = [
             getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names
         ]
