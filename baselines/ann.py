@@ -47,8 +47,9 @@ class ANN(Method):
     spiking = False
     Parameters = ANNParameters
 
-    def supports(self, task: Task) -> str | None:
+    def supports(self, task: Task, parameters: ANNParameters) -> str | None:
         """Static images only: spike trains would need a choice of how to sum them over time."""
+        del parameters
         return "the ReLU network takes images, not spike trains" if task.events else None
 
     def build(self, task: Task, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:

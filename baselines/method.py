@@ -84,9 +84,9 @@ class Method(ABC):
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    def supports(self, task: Task) -> str | None:
-        """Why this method cannot solve `task`, or None if it can."""
-        del task
+    def supports(self, task: Task, parameters: Any) -> str | None:
+        """Why this method cannot solve `task` with `parameters` of its own type, or None if it can."""
+        del task, parameters
         return None
 
     @abstractmethod

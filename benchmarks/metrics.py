@@ -45,7 +45,8 @@ class Activity:
 class ActivityMeter:
     """Counts the spikes of every spiking layer while a model is evaluated.
 
-    Input and pooling have no neurons and are not counted. The last spiking layer is the output layer.
+    The input has no neurons, and pooling only those that a method gives it, which then count. The last spiking
+    layer is the output layer.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -40,15 +40,15 @@ class TSSLNeuron(SpikingLayer):
 
 
 class SumPool(nn.Module):
-    """Sum over squares that do not overlap, times 1.1; no neurons (authors' code)."""
+    """Sum over squares that do not overlap, times a gain, 1.1 in the authors' code; no neurons."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, gain: float = SUM_POOL_GAIN) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.gain = size, gain
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``[N, C, H, W]``; an incomplete border is left out."""
-        return F.avg_pool2d(x, self.size, divisor_override=1) * SUM_POOL_GAIN
+        return F.avg_pool2d(x, self.size, divisor_override=1) * self.gain
 
 
 class TimeConstantDropout(nn.Module):

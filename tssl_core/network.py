@@ -29,6 +29,8 @@ class Network(nn.Module):
         Makes the neurons of the output layer.
     pool : callable
         Makes a pooling module on ``[N, C, H, W]`` from a window size.
+    pool_neuron : callable, optional
+        Makes the neurons behind a pooling module; without it pooling has none.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Network(nn.Module):
         neuron: Callable[[], nn.Module],
         output_neuron: Callable[[], nn.Module],
         pool: Callable[[int], nn.Module],
+        pool_neuron: Callable[[], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         before_first_neuron: OrderedDict[str, nn.Module] = OrderedDict()
@@ -57,11 +60,14 @@ class Network(nn.Module):
             part = rest if rest else before_first_neuron
             if isinstance(spec, Pool):
                 part[f"{name}_pool"] = TimeFirst(pool(spec.size))
+                make_neuron = pool_neuron
             else:
                 weights = synapse(spec, shape)
                 flatten = [] if isinstance(spec, Conv) else [nn.Flatten(1)]
                 part[f"{name}_synapse"] = TimeFirst(nn.Sequential(*flatten, weights))
-                rest[f"{name}_neuron"] = output_neuron() if is_output else neuron()
+                make_neuron = output_neuron if is_output else neuron
+            if make_neuron is not None:
+                rest[f"{name}_neuron"] = make_neuron()
                 part = rest
             if spec.dropout:
                 part[f"{name}_dropout"] = TimeConstantDropout(spec.dropout)
