@@ -1,0 +1,1 @@
+"""Neurons of the baselines: specifications in plain PyTorch, and their backends."""
