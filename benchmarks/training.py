@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +15,12 @@ from baselines.method import Model, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split
 from benchmarks.errors import DivergedError
-from benchmarks.metrics import ActivityMeter, accuracy, latency_ms, synchronise
+from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
+
+CALIBRATION_SAMPLES = 1000
+"""First samples of the training set, which a model may look at before an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Training:
             train_loss, train_accuracy = self._train_epoch(epoch, optimizer, order)
             synchronise(self.device)
             trained = time.perf_counter()
-            test_accuracy = accuracy(self.model, self.data.test, self.device)
+            test_accuracy = self._evaluate()[-1]
             yield EpochRecord(
                 epoch=epoch,
                 train_loss=train_loss,
@@ -86,19 +90,27 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
+    def _evaluate(self, meter: ActivityMeter | None = None) -> tuple[float, ...]:
+        """Test accuracy after each time step; `meter` watches, but does not see the calibration."""
+        train = self.data.train
+        batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
+        self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
+        with meter.watching() if meter else nullcontext():
+            return accuracy_at_steps(self.model, self.data.test, self.device, time_steps=self.config.time_steps)
+
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
-        meter = ActivityMeter(self.model)
-        with meter.watching():
-            accuracy_last = accuracy(self.model, self.data.test, self.device)
+        meter = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
+        accuracy_at_step = self._evaluate(meter)
         best = max(history, key=lambda record: record.test_accuracy)
         return RunRecord(
-            accuracy_last=accuracy_last,
+            accuracy_last=accuracy_at_step[-1],
             accuracy_best=best.test_accuracy,
             best_epoch=best.epoch,
             activity=meter.result(),
             latency_ms=latency_ms(self.model, self.data.test, self.device),
             training_seconds=sum(record.train_seconds for record in history),
+            accuracy_at_step=accuracy_at_step,
         )
 
 

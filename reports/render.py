@@ -24,6 +24,11 @@ fraction of pairs of a test sample and a hidden neuron without a single spike. *
 100. A method without spikes has no T."""
 
 
+ANYTIME = """\
+Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
+T; mean over seeds with a band of one standard deviation."""
+
+
 def write_report(results: Results, folder: Path, *, title: str) -> Path:
     """Write report.md, its figures and its CSV files.
 
@@ -68,7 +73,7 @@ def _summary(results: Results) -> str:
 
 
 def _figures(results: Results, folder: Path) -> list[str]:
-    """Draw both figures for each dataset, and apart for each network and protocol, as only equal ones compare."""
+    """Draw the figures for each dataset, and apart for each network and protocol, as only equal ones compare."""
     parts = []
     known = available_datasets()
     for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
@@ -79,20 +84,23 @@ def _figures(results: Results, folder: Path) -> list[str]:
             file, title = name, dataset_title
             if len(groups) > 1:
                 file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(dataset_title, *group)
-            parts += _figures_of(finished, results.epochs, folder, file, title)
+            parts += _figures_of(finished, results, folder, file, title)
     return parts
 
 
-def _figures_of(finished: pd.DataFrame, epochs: pd.DataFrame, folder: Path, file: str, title: str) -> list[str]:
-    steps_file, curves_file = f"{file}_time_steps.png", f"{file}_training.png"
+def _figures_of(finished: pd.DataFrame, results: Results, folder: Path, file: str, title: str) -> list[str]:
+    """Draw the figures of runs that compare; `results` has their epochs and time steps."""
+    steps_file, anytime_file, curves_file = (f"{file}_{kind}.png" for kind in ("time_steps", "anytime", "training"))
     figures.accuracy_against_time_steps(finished, folder / steps_file)
-    figures.training_curves(finished, epochs, folder / curves_file)
-    plots = {"Accuracy against time steps": steps_file, "Training curves": curves_file}
-    return [
-        part
-        for heading, path in plots.items()
-        for part in (f"## {heading}: {title}", f"![{heading} on {title}]({path})")
-    ]
+    parts = _figure("Accuracy against time steps", title, steps_file)
+    if figures.accuracy_after_each_step(finished, results.anytime, folder / anytime_file):
+        parts += [*_figure("Accuracy after each time step", title, anytime_file), ANYTIME]
+    figures.training_curves(finished, results.epochs, folder / curves_file)
+    return parts + _figure("Training curves", title, curves_file)
+
+
+def _figure(heading: str, title: str, file: str) -> list[str]:
+    return [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
 
 
 def _published(results: Results) -> list[str]:
