@@ -125,11 +125,10 @@ INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int
     const REAL quotient = rule.psc_gain / (gated ? rule.surrogate_scale * (cosh * cosh) : delta_u);
     const REAL raised = quotient < rule.weight_min ? rule.weight_min : quotient;
     const REAL slope = raised > rule.weight_max ? rule.weight_max : raised;
-    return gated ? quotient : spike ? slope : (REAL)0;
+    return gated ? -quotient : spike ? slope : (REAL)0;
 }
 
-/* Forwards in time: fill trace[t] = {weight of each neuron, mark of each neuron}, which first hold delta_u and u. There
- * are two loops because the processor overlaps more of two short chains of slow operations than of a long one. */
+/* Forwards in time: fill trace[t] = {weight of each neuron, factor of each neuron}. */
 INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes, REAL *trace, int fused, int multiply)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
@@ -138,7 +137,7 @@ INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes,
     for (size_t t = 0; t < scan->steps; t++) {
         const REAL *row = ROW(scan, 1, t, first);
         const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
-        REAL *weight = trace + 2 * t * GROUP, *mark = weight + GROUP;
+        REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
         fetch_row(row + FETCH_AHEAD, sizeof spare);
         fetch_row(ROW(scan, 0, t, first) + FETCH_AHEAD, sizeof spare);
 #pragma omp simd
@@ -147,7 +146,7 @@ INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes,
             const REAL u = step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
             const int spike = u > neuron.threshold, gated = synapse[j] < rule.gate_below;
             weight[j] = weight_of(rule, u - neuron.threshold, delta_u, spike, gated, fused);
-            mark[j] = gated ? (REAL)-1 : spike ? u : (REAL)0;
+            factor[j] = spike && !gated ? weight[j] * u * rule.reset : rule.leak;
         }
     }
 }
@@ -159,15 +158,14 @@ INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, cons
     _Alignas(64) REAL error[GROUP] = {0}, theta[GROUP] = {0}, spare[GROUP], values[GROUP];
     for (size_t t = scan->steps; t-- > 0;) {
         const REAL *grad_psc = load_row(ROW(scan, 0, t, first), lanes * sizeof(REAL), sizeof spare, spare);
-        const REAL *weight = trace + 2 * t * GROUP, *mark = weight + GROUP;
+        const REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
         REAL *grad_current = stream || lanes < GROUP ? values : ROW(scan, 2, t, first);
 #pragma omp simd
         for (size_t j = 0; j < GROUP; j++) {
             error[j] = MULTIPLY_ADD(rule.psc_decay, error[j], grad_psc[j], fused);
             const REAL inter = weight[j] * error[j];
-            const REAL kept = theta[j] * (mark[j] > 0 ? weight[j] * mark[j] * rule.reset : rule.leak);
-            theta[j] = mark[j] > 0 ? inter + kept : kept;
-            grad_current[j] = mark[j] < 0 ? inter : theta[j];
+            theta[j] = MULTIPLY_ADD(factor[j], theta[j], weight[j] < 0 ? (REAL)0 : inter, fused);
+            grad_current[j] = weight[j] < 0 ? -inter : theta[j];
         }
         if (stream)
             stream_row(ROW(scan, 2, t, first), sizeof values, values);

@@ -43,8 +43,8 @@ def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
 def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
     """Return dL/dI; see `tssl_core.reference.backward`."""
     grad_current = torch.empty_like(current)
-    weights, marks = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
-    arrays = (grad_psc, current, grad_current, weights, marks, _gate(current, lif, tssl))
+    weights, factors = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
+    arrays = (grad_psc, current, grad_current, weights, factors, _gate(current, lif, tssl))
     _launch(_kernels().backward_kernel, current, arrays, (*_neuron(lif), *Coefficients.of(lif, tssl)))
     return grad_current
 
