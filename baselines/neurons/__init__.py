@@ -1,1 +1,1 @@
-"""Neurons of the baselines: specifications in plain PyTorch, and their backends."""
+"""Neurons of the baselines: specification, differentiable operator and layer, one file a neuron."""
