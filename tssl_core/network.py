@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, scale_over_time, synapse
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 
@@ -93,8 +93,7 @@ class Network(nn.Module):
         if gain is None:
             current = self.before_first_neuron(x)
         else:
-            once: Tensor = self.before_first_neuron(x.unsqueeze(0))
-            current = gain.reshape(-1, *[1] * (once.dim() - 1)) * once
+            current = scale_over_time(self.before_first_neuron(x.unsqueeze(0)), gain)
         output: Tensor = self.rest(current)
         return output
 

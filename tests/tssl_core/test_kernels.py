@@ -188,6 +188,15 @@ def test_memory_layout_of_current_and_gradient_does_not_matter(backend: str) -> 
     assert all(map(torch.equal, expanded, filled))
 
 
+def test_channels_last_stay_so_and_a_gradient_in_another_order_is_put_right(backend: str) -> None:
+    current = normal(5 * 2, 3, 7, 9).contiguous(memory_format=torch.channels_last).unflatten(0, (5, 2))
+    grad_psc = normal(*current.shape, seed=1)
+    assert spiking_psc(current.to(DEVICES[backend]), backend=backend).stride() == current.stride()
+    last = run(current, grad_psc, LIFParams(), TSSLParams(), backend)
+    first = run(current.contiguous(), grad_psc, LIFParams(), TSSLParams(), backend)
+    assert all(map(torch.equal, last, first))
+
+
 def test_no_neurons_give_an_empty_result(backend: str) -> None:
     for tssl in (TSSLParams(), TSSLParams(gate="layer")):
         psc, grad_current = run(torch.zeros(3, 0), torch.zeros(3, 0), LIFParams(), tssl, backend)

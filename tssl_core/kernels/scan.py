@@ -30,7 +30,10 @@ _SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
 
 
 class Backend(NamedTuple):
-    """One implementation of a scan; its functions get contiguous tensors and return new contiguous ones."""
+    """One implementation of a scan.
+
+    Its functions get tensors that are `is_time_major` and of equal strides, and return a new one of those strides.
+    """
 
     name: str
     home: str | None
@@ -48,18 +51,31 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, current: Tensor, scan: "Scan", parameters: tuple[object, ...], backend: str) -> Tensor:
+        if not is_time_major(current):
+            current = current.contiguous()
         ctx.save_for_backward(current)
         ctx.call = scan, parameters, backend
-        chosen = scan.resolve(backend, current.device, current.dtype)
-        return chosen.forward(current.contiguous(), *parameters)
+        return scan.resolve(backend, current.device, current.dtype).forward(current, *parameters)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
         (current,) = ctx.saved_tensors
         scan, parameters, backend = ctx.call
+        if grad_output.stride() != current.stride():
+            grad_output = torch.empty_like(current).copy_(grad_output)
         chosen = scan.resolve(backend, current.device, current.dtype)
-        return chosen.backward(grad_output.contiguous(), current.contiguous(), *parameters), None, None, None
+        return chosen.backward(grad_output, current, *parameters), None, None, None
+
+
+def is_time_major(tensor: Tensor) -> bool:
+    """Whether time steps follow each other in memory without gaps, the neurons of each in the same order, any order."""
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride()[1:], tensor.shape[1:], strict=True)):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return tensor.shape[0] == 1 or tensor.stride(0) == expected
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
