@@ -7,6 +7,9 @@ import platform
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Options of glibc's mallopt (malloc.h)."""
 
+_KEPT_BYTES = 2**31 - 1
+"""The most that it takes."""
+
 
 @functools.cache
 def keep_freed_memory() -> bool:
@@ -14,7 +17,7 @@ def keep_freed_memory() -> bool:
 
     A training step frees and allocates the same large tensors each time. By default each of 32 MiB and more comes as
     fresh pages, which the system has to clear first; that can take longer than the arithmetic on them. The peak of
-    memory does not change, but it is held until the process ends.
+    memory does not change, but up to 2 GiB of it are held until the process ends.
 
     Returns
     -------
@@ -24,4 +27,4 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(_M_MMAP_MAX, 0)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, -1))
+    return bool(libc.mallopt(_M_MMAP_MAX, 0)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES))
