@@ -3,12 +3,7 @@
 Every library that is installed (``pip install -e '.[peers]'``) is first compared with the recurrence that it claims to
 compute; see `benchmarks.micro.peers` for what is equal and what is not. The suite's neuron does more than theirs, as it
 also filters its spikes to the PSC. In a training step the suite takes its van Rossum loss and clamps its weights, the
-others take cross entropy of spike counts; the optimiser and the clipping of the gradient are the same::
-
-    pytest benchmarks/micro/test_peers.py --benchmark-json=peers.json
-
-The medians are in ``extra_info`` of each entry: ``milliseconds`` by name, ``ratio`` to the suite's own, ``versions``,
-``missing`` with the reasons, ``rounds``, ``threads``, and what was timed.
+others take cross entropy of spike counts; the optimiser and the clipping of the gradient are the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +16,13 @@ from torch import Tensor
 
 from baselines.method import Model, get_method
 from benchmarks.config import RunConfig, validate_run
-from benchmarks.micro import timing
 from benchmarks.micro.checks import check_network, check_neuron
 from benchmarks.micro.peers import PEERS, Peer, SpikeCountModel
+from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.training import make_optimizer, train_step
 from tssl_core import LIFParams, spiking_psc
 
-SUITE = "tssl-bp-suite"
+SUITE = "suite"
 LIF = LIFParams()
 # With a batch of 50 in the second, what autograd keeps of the libraries' steps takes some 5 GB.
 LAYERS = {"T5": (5, 50, 32, 28, 28), "T100": (100, 10, 12, 32, 32)}
@@ -63,11 +58,8 @@ def check_suite(current: Tensor, grad: Tensor) -> None:
 
 
 @pytest.mark.parametrize("shape", LAYERS.values(), ids=LAYERS)
-def test_layer(
-    benchmark: BenchmarkFixture, peers: list[Peer], shape: tuple[int, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_layer(benchmark: BenchmarkFixture, peers: list[Peer], shape: tuple[int, ...]) -> None:
     """Time the forward and backward pass of a layer of neurons; a tenth of them spikes in a step."""
-    benchmark.group = f"LIF layer {list(shape)}"
     generator = torch.Generator().manual_seed(0)
     current, grad = torch.randn(shape, generator=generator) * 0.8, torch.randn(shape, generator=generator)
     part = (current[:, :2].contiguous(), grad[:, :2].contiguous())
@@ -77,16 +69,13 @@ def test_layer(
     neurons: dict[str, Callable[[Tensor], Tensor]] = {SUITE: partial(spiking_psc, lif=LIF)}
     neurons |= {peer.name: peer.neuron(LIF) for peer in peers}
     functions = {name: partial(forward_and_backward, neuron, current, grad) for name, neuron in neurons.items()}
-    record(benchmark, peers, functions, capsys, work="layer", shape=list(shape))
+    compare(benchmark, peers, functions, work="LIF layer, forward and backward", label=str(list(shape)))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_training_step(
-    benchmark: BenchmarkFixture, peers: list[Peer], network: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_training_step(benchmark: BenchmarkFixture, peers: list[Peer], network: str) -> None:
     """Time forward, loss, backward, clipping and AdamW on one batch of noise."""
     config = validate_run({**NETWORKS[network], "method": "tssl_bp", "time_steps": 5, "epochs": 1})
-    benchmark.group = f"training step {network} {config.architecture}"
     task = config.task()
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(config.batch_size, *task.input_shape, generator=generator)
@@ -97,17 +86,8 @@ def test_training_step(
     suite = method.build(task, config.method_parameters())
     models = {SUITE: suite, **{peer.name: SpikeCountModel(task, partial(peer.neuron, LIF)) for peer in peers}}
     functions = {name: step_of(model, config, images, labels) for name, model in models.items()}
-    record(
-        benchmark,
-        peers,
-        functions,
-        capsys,
-        work="training step",
-        dataset=config.dataset,
-        architecture=config.architecture,
-        batch_size=config.batch_size,
-        time_steps=config.time_steps,
-    )
+    label = f"{network} {config.architecture}, T = {config.time_steps}, batch {config.batch_size}"
+    compare(benchmark, peers, functions, work="training step beside other libraries", label=label)
 
 
 def step_of(model: Model, config: RunConfig, images: Tensor, labels: Tensor) -> Callable[[], object]:
@@ -116,28 +96,22 @@ def step_of(model: Model, config: RunConfig, images: Tensor, labels: Tensor) -> 
     return partial(train_step, model, optimizer, images, labels, grad_clip=config.optimizer.grad_clip)
 
 
-def record(
+def compare(
     benchmark: BenchmarkFixture,
     peers: list[Peer],
     functions: Mapping[str, Callable[[], object]],
-    capsys: pytest.CaptureFixture[str],
-    **what: object,
+    *,
+    work: str,
+    label: str,
 ) -> None:
-    """Time the functions in turn; keep and print their medians."""
-    milliseconds = timing.interleaved_medians(functions)
-    ratio = {peer.name: milliseconds[peer.name] / milliseconds[SUITE] for peer in peers}
-    benchmark.extra_info |= {
-        **what,
-        "milliseconds": milliseconds,
-        "ratio": ratio,
-        "versions": {peer.name: peer.version() for peer in peers},
-        "missing": {peer.name: reason for peer in PEERS if (reason := peer.missing()) is not None},
-        "rounds": timing.ROUNDS,
-        "threads": torch.get_num_threads(),
-    }
-    benchmark.pedantic(functions[SUITE], rounds=1)  # a row for the table, which wants one from each test
-    with capsys.disabled():
-        print(f"\n{benchmark.group}, {torch.get_num_threads()} threads\n  {SUITE}: {milliseconds[SUITE]:.2f} ms")
-        for peer in PEERS:
-            times = f"{milliseconds[peer.name]:.2f} ms, {ratio[peer.name]:.2f} times as long" if peer in peers else ""
-            print(f"  {peer.title}: {times or peer.missing()}")
+    """Time the functions in turn and keep their medians, with the versions of the libraries."""
+    milliseconds = interleaved_medians(functions)
+    record(
+        benchmark,
+        work=work,
+        label=label,
+        milliseconds=milliseconds,
+        ratio={f"{peer.name} / suite": milliseconds[peer.name] / milliseconds[SUITE] for peer in peers},
+        versions={peer.name: peer.version() for peer in peers},
+        missing={peer.name: reason for peer in PEERS if (reason := peer.missing()) is not None},
+    )
