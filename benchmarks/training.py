@@ -14,7 +14,7 @@ from tqdm import tqdm
 from baselines.method import Model, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split
-from benchmarks.errors import DivergedError
+from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
 from benchmarks.records import EpochRecord, RunRecord
@@ -167,9 +167,14 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    train = _take(data.train, config.train_samples).to(device)
-    test = _take(data.test, config.test_samples).to(device)
-    return Training(config, execution, model, Data(train, test, data.source))
+    train, test = data.train, data.test
+    if config.held_out:
+        kept = len(train) - config.held_out
+        if kept < 1:
+            raise ConfigError(f"held_out is {config.held_out}; expected fewer than the {len(train)} training samples")
+        train, test = train.take(kept), train.drop(kept)
+    parts = (_take(train, config.train_samples).to(device), _take(test, config.test_samples).to(device))
+    return Training(config, execution, model, Data(*parts, data.source))
 
 
 def _take(split: Split, samples: int | None) -> Split:

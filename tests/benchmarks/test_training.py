@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from baselines.method import Model
 from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
-from benchmarks.errors import DivergedError
+from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import ActivityMeter, accuracy, accuracy_at_steps, latency_ms
 from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
@@ -300,3 +300,15 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         pytest.skip("this C library has no mallopt")
     # Five times 192 MiB of fresh pages of 4 KiB would be 245,760 faults.
     assert int(faults) < 5000
+
+
+def test_held_out_samples_are_the_last_of_the_training_set_and_take_the_place_of_the_test_set() -> None:
+    data = get_dataset("digits").load(Path())
+    values = {"dataset": "digits", "method": "ann", "architecture": "20", "epochs": 1}
+    part = prepare(validate_run({**values, "held_out": 100}), Execution(device="cpu"), data).data
+    whole = torch.arange(len(data.train))
+    assert torch.equal(part.test.batch(torch.arange(100))[0], data.train.batch(whole[-100:])[0])
+    assert torch.equal(part.train.batch(whole[:-100])[0], data.train.batch(whole[:-100])[0])
+    assert (len(part.train), len(part.test)) == (len(data.train) - 100, 100)
+    with pytest.raises(ConfigError, match="fewer than the 1437 training samples"):
+        prepare(validate_run({**values, "held_out": 1437}), Execution(device="cpu"), data)
