@@ -229,6 +229,9 @@ class InDouble:
     def take(self, samples: int) -> Split:
         return InDouble(self.images.take(samples))
 
+    def drop(self, samples: int) -> Split:
+        return InDouble(self.images.drop(samples))
+
     def checksum(self) -> str:
         return self.images.checksum()
 
