@@ -45,8 +45,8 @@ class ConvertedParameters:
 class ConvertedNeuron(IntegrateAndFire):
     """ReLU in training mode; integrate-and-fire neurons in evaluation mode, once `normalise` has set a threshold."""
 
-    def __init__(self, initial_potential: float) -> None:
-        super().__init__(IFParams(initial_potential=initial_potential))
+    def __init__(self, initial_potential: float, backend: str) -> None:
+        super().__init__(IFParams(initial_potential=initial_potential), backend=backend)
         self.normalised = False
 
     def forward(self, current: Tensor) -> Tensor:
@@ -72,8 +72,8 @@ class ConvertedModel(ANNModel):
 
     spiking_output = False
 
-    def __init__(self, task: Task, parameters: ConvertedParameters) -> None:
-        super().__init__(task, neuron=lambda: ConvertedNeuron(parameters.initial_potential))
+    def __init__(self, task: Task, parameters: ConvertedParameters, backend: str) -> None:
+        super().__init__(task, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
         self.time_steps, self.percentile = task.time_steps, parameters.percentile
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -135,6 +135,5 @@ class Converted(Method):
         return "the converted ReLU network needs constant images, not spike trains" if task.events else None
 
     def build(self, task: Task, parameters: ConvertedParameters, *, backend: str = "auto") -> ConvertedModel:
-        """Make a freshly initialised model; its neurons have one implementation."""
-        del backend
-        return ConvertedModel(task, parameters)
+        """Make a freshly initialised model."""
+        return ConvertedModel(task, parameters, backend)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from baselines.neurons import fused
 from tssl_core.errors import ParameterError
+from tssl_core.kernels.scan import Backend, Scan
 from tssl_core.layers import SpikingLayer
 
 
@@ -63,21 +65,44 @@ def integrate_and_fire(current: Tensor, params: IFParams) -> Tensor:
     return spikes
 
 
+def numbers(params: IFParams) -> tuple[float, ...]:
+    """Return what the fused kernels take for parameters."""
+    return params.threshold, params.initial_potential * params.threshold
+
+
+INTEGRATE_AND_FIRE = Scan(
+    "integrate_and_fire",
+    (IFParams,),
+    (
+        *fused.backends("integrate_and_fire", numbers, differentiable=False),
+        Backend("reference", None, lambda _device, _dtype: None, integrate_and_fire, None),
+    ),
+)
+"""``INTEGRATE_AND_FIRE(current, params, backend=...)``: the spikes, without gradient."""
+
+
 class IntegrateAndFire(SpikingLayer):
     """Layer of integrate-and-fire neurons whose spikes have the height of their threshold.
 
     With that height the mean output is the mean input, rounded and cut to ``[0, theta]``: the weights behind the
     layer need no rescaling. Weights ``W theta_before / theta`` and a threshold of 1, as published, give the same
     spikes.
+
+    Parameters
+    ----------
+    params : IFParams
+        Threshold and initial potential.
+    backend : str
+        ``"auto"``, or the name of a backend of `INTEGRATE_AND_FIRE`.
     """
 
-    def __init__(self, params: IFParams) -> None:
+    def __init__(self, params: IFParams, *, backend: str = "auto") -> None:
         super().__init__()
-        self.params = params
+        self.params, self.backend = params, backend
 
     def forward(self, current: Tensor) -> Tensor:
         """Return spikes times threshold, ``[T, B, ...]``, of an input current of that shape."""
-        return integrate_and_fire(current, self.params).mul_(self.params.threshold)
+        return INTEGRATE_AND_FIRE(current, self.params, backend=self.backend).mul_(self.params.threshold)
 
     def spikes(self, output: Tensor) -> Tensor:
         """Tell where the output is not 0."""

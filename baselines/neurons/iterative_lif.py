@@ -1,4 +1,4 @@
-"""The iterative LIF neuron in plain PyTorch: the specification that faster backends are held to.
+"""The iterative LIF neuron in plain PyTorch: the specification that the fused kernels are held to.
 
 Forward, for t = 0 ... T-1 with r = 0 before the first step (Wu et al. 2018 and their public code)::
 
@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from baselines.neurons import fused
 from tssl_core.errors import ParameterError
 from tssl_core.kernels.scan import Backend, Scan
 from tssl_core.layers import SpikingLayer
@@ -160,10 +161,27 @@ def backward(grad_spike: Tensor, current: Tensor, params: IterativeLIFParams) ->
     return grad_current
 
 
+def numbers(params: IterativeLIFParams) -> tuple[float, ...]:
+    """Return what the fused kernels take for parameters."""
+    integral = 2 * params.surrogate_width if params.surrogate == "rectangular" else 4 * params.surrogate_width
+    return (
+        params.threshold,
+        params.decay,
+        params.surrogate_width,
+        1 / integral if params.normalised else 1.0,
+        params.surrogate == "sigmoid",
+        params.reset == "subtract",
+        params.detach_reset,
+    )
+
+
 ITERATIVE_LIF = Scan(
     "iterative_lif",
     (IterativeLIFParams,),
-    (Backend("reference", None, lambda _device, _dtype: None, forward, backward),),
+    (
+        *fused.backends("iterative_lif", numbers),
+        Backend("reference", None, lambda _device, _dtype: None, forward, backward),
+    ),
 )
 """``ITERATIVE_LIF(current, params, backend=...)``: the spikes, differentiable."""
 

@@ -32,6 +32,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from baselines.neurons import fused
 from tssl_core.errors import ParameterError
 from tssl_core.kernels.scan import Backend, Scan
 from tssl_core.layers import SpikingLayer
@@ -74,6 +75,27 @@ class SRMParams:
             raise ParameterError(f"refractory_scale is {self.refractory_scale!r}; expected 0 or a positive number")
 
 
+class Coefficients(NamedTuple):
+    """Numbers of the recursion."""
+
+    decay: float
+    gain: float
+    """Of p and q, and from q to the membrane potential."""
+    ref_decay: float
+    ref_gain: float
+    """The same of the refractory response."""
+
+    @classmethod
+    def of(cls, params: SRMParams) -> "Coefficients":
+        """Derive them from the parameters."""
+        return cls(
+            decay=math.exp(-1 / params.tau_s),
+            gain=math.e / params.tau_s,
+            ref_decay=math.exp(-1 / params.tau_ref),
+            ref_gain=-params.refractory_scale * params.threshold * math.e / params.tau_ref,
+        )
+
+
 class Trace(NamedTuple):
     """Membrane potential and spikes of a forward pass, each of shape ``[T, ...]``."""
 
@@ -97,9 +119,7 @@ def simulate(current: Tensor, params: SRMParams) -> Trace:
     Trace
         Membrane potentials and spikes, shaped and typed like `current`.
     """
-    decay, gain = math.exp(-1 / params.tau_s), math.e / params.tau_s
-    ref_decay = math.exp(-1 / params.tau_ref)
-    ref_gain = -params.refractory_scale * params.threshold * math.e / params.tau_ref
+    decay, gain, ref_decay, ref_gain = Coefficients.of(params)
     u, spike = torch.empty_like(current), torch.empty_like(current)
     p, q, ref_p, ref_q = (torch.zeros_like(current[0]) for _ in range(4))
     for t in range(current.shape[0]):
@@ -141,7 +161,7 @@ def backward(grad_spikes: Tensor, current: Tensor, params: SRMParams) -> Tensor:
         Shaped and typed like `current`.
     """
     error = grad_spikes * surrogate(simulate(current, params).u, params)
-    decay, gain = math.exp(-1 / params.tau_s), math.e / params.tau_s
+    decay, gain, *_ = Coefficients.of(params)
     grad_current = torch.empty_like(current)
     p, q = torch.zeros_like(current[0]), torch.zeros_like(current[0])
     for t in reversed(range(current.shape[0])):
@@ -151,10 +171,19 @@ def backward(grad_spikes: Tensor, current: Tensor, params: SRMParams) -> Tensor:
     return grad_current
 
 
+def numbers(params: SRMParams) -> tuple[float, ...]:
+    """Return what the fused kernels take for parameters."""
+    width = params.surrogate_width * params.threshold
+    return params.threshold, *Coefficients.of(params), width, params.surrogate_scale / width, params.delay
+
+
 SPIKE_RESPONSE = Scan(
     "spike_response",
     (SRMParams,),
-    (Backend("reference", None, lambda _device, _dtype: None, forward, backward),),
+    (
+        *fused.backends("spike_response", numbers),
+        Backend("reference", None, lambda _device, _dtype: None, forward, backward),
+    ),
 )
 """``SPIKE_RESPONSE(current, params, backend=...)``, differentiable, ``[T, ...]`` to ``[T, ...]``."""
 

@@ -47,12 +47,12 @@ def passes(grad_psc: Tensor, current: Tensor, monkeypatch: pytest.MonkeyPatch) -
     part = grad_psc[:, :2].contiguous(), current[:, :2].contiguous()
     assert torch.equal(backend.forward(part[1], LIF, TSSL), reference.forward(part[1], LIF))
     expected = reference.backward(*part, LIF, TSSL)
-    assert (backend.backward(*part, LIF, TSSL) - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert (backend.gradient(*part, (LIF, TSSL)) - expected).abs().max() <= 1e-5 * expected.abs().max()
     output = torch.empty_like(current)
     monkeypatch.setattr(cpu.LIBRARY, "output_like", lambda _tensor: output)
     return {
         "forward": partial(backend.forward, current, LIF, TSSL),
-        "backward": partial(backend.backward, grad_psc, current, LIF, TSSL),
+        "backward": partial(backend.gradient, grad_psc, current, (LIF, TSSL)),
         "copy": partial(output.copy_, current),
         "add": partial(torch.add, grad_psc, current, out=output),
     }

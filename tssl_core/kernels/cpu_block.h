@@ -8,6 +8,7 @@
 #define forward_groups NAMED(forward_groups)
 #define recompute_group NAMED(recompute_group)
 #define back_group NAMED(back_group)
+#define backward_group NAMED(backward_group)
 #define backward_groups NAMED(backward_groups)
 
 struct lif {
@@ -56,7 +57,7 @@ INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, s
     for (size_t t = 0; t < scan->steps; t++) {
         const REAL *row = ROW(scan, 0, t, first);
         const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
-        REAL *psc = stream || lanes < GROUP ? values : ROW(scan, 1, t, first);
+        REAL *psc = output_row(ROW(scan, 1, t, first), lanes, stream, values);
         fetch_row(row + FETCH_AHEAD, sizeof spare);
 #pragma omp simd
         for (size_t j = 0; j < GROUP; j++) {
@@ -64,10 +65,7 @@ INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, s
             step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
             psc[j] = synapse[j];
         }
-        if (stream)
-            stream_row(ROW(scan, 1, t, first), sizeof values, values);
-        else if (lanes < GROUP)
-            memcpy(ROW(scan, 1, t, first), values, lanes * sizeof(REAL));
+        store_row(ROW(scan, 1, t, first), lanes, sizeof(REAL), stream, values);
     }
 }
 
@@ -75,10 +73,7 @@ INLINE void forward_groups(RANGE_ARGUMENTS, int multiply, int stream)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
     (void)scratch;
-    for (; lanes >= GROUP; lanes -= GROUP, first += GROUP)
-        forward_group(scan, first, GROUP, neuron, multiply, stream);
-    if (lanes)
-        forward_group(scan, first, lanes, neuron, multiply, 0);
+    EACH_GROUP(forward_group, neuron, multiply, stream);
 }
 
 /* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
@@ -159,7 +154,7 @@ INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, cons
     for (size_t t = scan->steps; t-- > 0;) {
         const REAL *grad_psc = load_row(ROW(scan, 0, t, first), lanes * sizeof(REAL), sizeof spare, spare);
         const REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
-        REAL *grad_current = stream || lanes < GROUP ? values : ROW(scan, 2, t, first);
+        REAL *grad_current = output_row(ROW(scan, 2, t, first), lanes, stream, values);
 #pragma omp simd
         for (size_t j = 0; j < GROUP; j++) {
             error[j] = MULTIPLY_ADD(rule.psc_decay, error[j], grad_psc[j], fused);
@@ -167,23 +162,19 @@ INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, cons
             theta[j] = MULTIPLY_ADD(factor[j], theta[j], weight[j] < 0 ? (REAL)0 : inter, fused);
             grad_current[j] = weight[j] < 0 ? -inter : theta[j];
         }
-        if (stream)
-            stream_row(ROW(scan, 2, t, first), sizeof values, values);
-        else if (lanes < GROUP)
-            memcpy(ROW(scan, 2, t, first), values, lanes * sizeof(REAL));
+        store_row(ROW(scan, 2, t, first), lanes, sizeof(REAL), stream, values);
     }
+}
+
+INLINE void backward_group(RANGE_ARGUMENTS, int fused, int multiply, int stream)
+{
+    recompute_group(scan, first, lanes, scratch, fused, multiply);
+    back_group(scan, first, lanes, scratch, fused, stream);
 }
 
 INLINE void backward_groups(RANGE_ARGUMENTS, int fused, int multiply, int stream)
 {
-    for (; lanes >= GROUP; lanes -= GROUP, first += GROUP) {
-        recompute_group(scan, first, GROUP, scratch, fused, multiply);
-        back_group(scan, first, GROUP, scratch, fused, stream);
-    }
-    if (lanes) {
-        recompute_group(scan, first, lanes, scratch, fused, multiply);
-        back_group(scan, first, lanes, scratch, fused, 0);
-    }
+    EACH_GROUP(backward_group, scratch, fused, multiply, stream);
 }
 
 /* arrays: dL/da [T, N] in, current [T, N] in, dL/dI [T, N] out. numbers: those of read_lif and read_rule. */
@@ -209,4 +200,5 @@ SCAN_KERNEL(NAMED(tssl_backward), 2 * steps * GROUP * sizeof(REAL))
 #undef forward_groups
 #undef recompute_group
 #undef back_group
+#undef backward_group
 #undef backward_groups

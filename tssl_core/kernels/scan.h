@@ -102,6 +102,30 @@ INLINE int should_stream(const struct scan *scan, const void *output, size_t siz
            scan->neurons * size % 16 == 0;
 }
 
+/* Where a kernel writes a row of a group: in place, or in `spare`, from where store_row takes it. */
+INLINE void *output_row(void *row, size_t lanes, int stream, void *spare)
+{
+    return stream || lanes < GROUP ? spare : row;
+}
+
+/* Finish a row that was written to what output_row gave. */
+INLINE void store_row(void *row, size_t lanes, size_t size, int stream, const void *spare)
+{
+    if (lanes < GROUP)
+        memcpy(row, spare, lanes * size);
+    else if (stream)
+        stream_row(row, GROUP * size, spare);
+}
+
+/* In a range kernel, call `function(scan, first, lanes, ...)` for each group; of full ones the compiler knows that. */
+#define EACH_GROUP(function, ...)                                                                                      \
+    do {                                                                                                               \
+        for (; lanes >= GROUP; lanes -= GROUP, first += GROUP)                                                         \
+            function(scan, first, GROUP, __VA_ARGS__);                                                                 \
+        if (lanes)                                                                                                     \
+            function(scan, first, lanes, __VA_ARGS__);                                                                 \
+    } while (0)
+
 /* Run a kernel over all neurons, an equal share for each thread. Returns 0, or -1 if there was no memory for scratch. */
 static inline int run_range(range_kernel kernel, const struct scan *scan, size_t bytes_per_group, int threads)
 {
