@@ -23,6 +23,11 @@ percentage points; it is a test of the paper only where the number of epochs is 
 fraction of pairs of a test sample and a hidden neuron without a single spike. *ms/sample* is inference in a batch of
 100. A method without spikes has no T."""
 
+PUBLISHED_READING = """\
+None of these numbers is ours. *Here* says whether this study has a finished run of the same method, network and T,
+beside which the comparison sets the first such row; what is *published only* has none. *Seen* was checked in the
+source named, *from memory* was not. Other networks are listed for orientation and do not compare."""
+
 
 def write_report(results: Results, folder: Path, *, title: str) -> Path:
     """Write report.md, its figures and its CSV files.
@@ -67,13 +72,16 @@ def _summary(results: Results) -> str:
     return f"Made by {commands or 'an unknown command'}. Protocol: {protocols}. Runs: {runs}."
 
 
-def _figures(results: Results, folder: Path) -> list[str]:
-    """Draw both figures for each dataset, and apart for each network and protocol, as only equal ones compare."""
-    parts = []
+def _dataset_title(name: str) -> str:
     known = available_datasets()
+    return known[name].title if name in known else name
+
+
+def _figures(results: Results, folder: Path) -> list[str]:
+    """Draw the figures of each dataset, and apart for each network and protocol, as only equal ones compare."""
+    parts = []
     for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
-        name = str(dataset)
-        dataset_title = known[name].title if name in known else name
+        name, dataset_title = str(dataset), _dataset_title(str(dataset))
         groups = list(of_dataset.groupby(["architecture", "protocol", "epochs"], sort=True))
         for number, (group, finished) in enumerate(groups, start=1):
             file, title = name, dataset_title
@@ -84,10 +92,15 @@ def _figures(results: Results, folder: Path) -> list[str]:
 
 
 def _figures_of(finished: pd.DataFrame, epochs: pd.DataFrame, folder: Path, file: str, title: str) -> list[str]:
-    steps_file, curves_file = f"{file}_time_steps.png", f"{file}_training.png"
-    figures.accuracy_against_time_steps(finished, folder / steps_file)
-    figures.training_curves(finished, epochs, folder / curves_file)
-    plots = {"Accuracy against time steps": steps_file, "Training curves": curves_file}
+    plots = {}
+    if figures.time_steps_of(finished).size > 1:
+        plots["Accuracy against time steps"] = f"{file}_time_steps.png"
+        figures.accuracy_against_time_steps(finished, folder / f"{file}_time_steps.png")
+    else:
+        plots["Accuracy"] = f"{file}_accuracy.png"
+        figures.accuracy_of_methods(finished, folder / f"{file}_accuracy.png")
+    plots["Training curves"] = f"{file}_training.png"
+    figures.training_curves(finished, epochs, folder / f"{file}_training.png")
     return [
         part
         for heading, path in plots.items()
@@ -96,14 +109,21 @@ def _figures_of(finished: pd.DataFrame, epochs: pd.DataFrame, folder: Path, file
 
 
 def _published(results: Results) -> list[str]:
-    networks = {
-        (dataset, parse_architecture(architecture).plain)
-        for dataset, architecture in zip(results.runs["dataset"], results.runs["architecture"], strict=True)
-    }
-    rows = [row for row in published_results() if (row.dataset, row.architecture) in networks]
-    if not rows:
-        return ["## Published results", "None are known for these networks."]
-    return ["## Published results for the same networks", markdown(published_table(rows))]
+    """A table of published results for each network of the study, and one for the other networks of each dataset."""
+    parts: list[str] = []
+    for dataset, runs in results.runs.groupby("dataset", sort=True):
+        rows = [row for row in published_results() if row.dataset == dataset]
+        networks = sorted({parse_architecture(architecture).plain for architecture in runs["architecture"]})
+        groups = {network: [row for row in rows if row.architecture == network] for network in networks}
+        groups["other networks"] = [row for row in rows if row.architecture not in networks]
+        finished = results.finished[results.finished["dataset"] == dataset]
+        for name, group in groups.items():
+            if group:
+                parts += [
+                    f"## Published results: {_dataset_title(str(dataset))}, {name}",
+                    markdown(published_table(group, finished)),
+                ]
+    return [*parts, PUBLISHED_READING] if parts else ["## Published results", "None are known for these datasets."]
 
 
 def _facts(runs: pd.DataFrame) -> pd.DataFrame:
