@@ -12,7 +12,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 INSTALLED, COMPILED = VENV / "installed-from.sha256", VENV / "compiled-from.sha256"
 INSTALLED_FROM = ("pyproject.toml", "constraints.txt")
-COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tssl_core/kernels/*.[ch]")))
+COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/*/*.[ch]")))
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.default_venv_backend = "none"
@@ -24,7 +24,7 @@ def prepare(session: nox.Session) -> None:
     if stale(INSTALLED, INSTALLED_FROM):
         session.log(f"installing into {VENV}; the first time takes minutes")
         session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev]", external=True)
+        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,peers]", external=True)
         INSTALLED.write_text(fingerprint(INSTALLED_FROM))
         COMPILED.write_text(fingerprint(COMPILED_FROM))
     elif stale(COMPILED, COMPILED_FROM):
@@ -97,8 +97,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Times of the kernels beside the floor of moving their bytes; arguments go to pytest."""
-    run(session, "python", "-m", "pytest", "benchmarks/micro", *session.posargs)
+    """Times of kernels and training steps, and of other libraries, as JSON and Markdown; arguments go to pytest."""
+    results = ROOT / "results"
+    results.mkdir(exist_ok=True)
+    written = results / "bench.json"
+    json_option = ("--benchmark-json", str(written), "--benchmark-columns=rounds", "--benchmark-disable-gc")
+    run(session, "python", "-m", "pytest", "benchmarks/micro", "-q", *json_option, *session.posargs)
+    run(session, "python", "-m", "benchmarks.micro.table", str(written))
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Builds the optional C extension; everything else about the package is in pyproject.toml."""
+"""Builds the optional C extensions; everything else about the package is in pyproject.toml."""
 
 import zlib
 from pathlib import Path
@@ -7,9 +7,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-KERNELS = Path("tssl_core/kernels")
-SOURCES = sorted([*KERNELS.glob("*.c"), *KERNELS.glob("*.h")])
-CHECKSUM = zlib.crc32(b"".join(path.read_bytes() for path in SOURCES))
+SHARED = Path("tssl_core/kernels")
+FOLDERS = (SHARED, Path("baselines/neurons"))
 # Neither flag on floating-point changes a result, and contraction, which would, is off: spikes are to be exact.
 FLAGS = ["-std=c11", "-O3", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 
@@ -27,15 +26,18 @@ class BuildScans(build_ext):
             super().build_extension(ext)
 
 
-setup(
-    cmdclass={"build_ext": BuildScans},
-    ext_modules=[
-        Extension(
-            "tssl_core.kernels._cpu",
-            [str(path) for path in SOURCES if path.suffix == ".c"],
-            depends=[str(path) for path in SOURCES],
-            define_macros=[("SCAN_SOURCE_CHECKSUM", f"{CHECKSUM}u")],
-            optional=True,
-        )
-    ],
-)
+def scans(folder: Path) -> Extension:
+    """Make one extension of a folder's C files and of what all scans share."""
+    sources = {path.name: path for path in (SHARED / "scan.c", SHARED / "scan.h", *folder.glob("*.[ch]"))}
+    checksum = zlib.crc32(b"".join(sources[name].read_bytes() for name in sorted(sources)))
+    return Extension(
+        ".".join((*folder.parts, "_cpu")),
+        [str(path) for _, path in sorted(sources.items()) if path.suffix == ".c"],
+        depends=[str(path) for path in sources.values()],
+        include_dirs=[str(SHARED)],
+        define_macros=[("SCAN_SOURCE_CHECKSUM", f"{checksum}u")],
+        optional=True,
+    )
+
+
+setup(cmdclass={"build_ext": BuildScans}, ext_modules=[scans(folder) for folder in FOLDERS if any(folder.glob("*.c"))])

@@ -1,5 +1,6 @@
 """The conventional twin of the spiking network: ReLU instead of spikes, average pooling, cross entropy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,15 +17,23 @@ class ANNParameters:
 
 
 class ANNModel(Model):
-    """Same layers, weights and initialisation as the spiking network, without time (T = 1)."""
+    """Same layers, weights and initialisation as the spiking network, without time (T = 1).
 
-    def __init__(self, task: Task) -> None:
+    Parameters
+    ----------
+    task : Task
+        What to solve.
+    neuron : callable
+        Makes the neurons of one hidden layer, a module on ``[1, B, ...]`` without parameters.
+    """
+
+    def __init__(self, task: Task, *, neuron: Callable[[], nn.Module] = nn.ReLU) -> None:
         super().__init__()
         self.network = Network(
             task.architecture,
             task.input_shape,
             task.classes,
-            neuron=nn.ReLU,
+            neuron=neuron,
             output_neuron=nn.Identity,
             pool=nn.AvgPool2d,
         )
@@ -47,8 +56,9 @@ class ANN(Method):
     spiking = False
     Parameters = ANNParameters
 
-    def supports(self, task: Task) -> str | None:
+    def supports(self, task: Task, parameters: ANNParameters) -> str | None:
         """Static images only: spike trains would need a choice of how to sum them over time."""
+        del parameters
         return "the ReLU network takes images, not spike trains" if task.events else None
 
     def build(self, task: Task, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:

@@ -5,7 +5,7 @@ are the same for all. A new file here with a subclass of `Method` appears in eve
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,19 +43,44 @@ class Task:
 
 
 class Model(nn.Module, ABC):
-    """A network with its loss and its decision; what the training loop needs of a method."""
+    """A network with its loss and its decision; what the training loop needs of a method.
+
+    Attributes
+    ----------
+    spiking_output : bool
+        Whether the last spiking layer is the output layer; if not, the output layer does not spike.
+    """
+
+    spiking_output: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
-        """Output of the network, ``[T, B, classes]``, from images or a spike train."""
+        """Output of the network, ``[T, B, classes]``, from images or a spike train.
+
+        In training mode T may be another than in evaluation mode. The output in a time step depends on the input up to
+        that step only.
+        """
 
     @abstractmethod
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss, summed over the batch, of an output ``[T, B, classes]`` and true classes ``[B]``."""
 
+    def running_scores(self, output: Tensor) -> Tensor:
+        """Evidence for each class after every time step, ``[T, B, classes]``: row t uses the output up to t only."""
+        return output.cumsum(0)
+
     def scores(self, output: Tensor) -> Tensor:
         """Evidence for each class, ``[B, classes]``; the decision is its argmax, the lowest index in a tie."""
-        return output.sum(0)
+        return self.running_scores(output)[-1]
+
+    def calibrate(self, inputs: Iterable[Tensor]) -> None:
+        """Look at training images before an evaluation; most models have no need to.
+
+        Parameters
+        ----------
+        inputs : iterable of Tensor
+            Batches, on the model's device. They are made while they are read: a model that reads none pays nothing.
+        """
 
     def after_step(self) -> None:
         """Enforce constraints on the weights after each step of the optimiser."""
@@ -91,9 +116,9 @@ class Method(ABC):
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    def supports(self, task: Task) -> str | None:
-        """Why this method cannot solve `task`, or None if it can."""
-        del task
+    def supports(self, task: Task, parameters: Any) -> str | None:
+        """Why this method cannot solve `task` with `parameters` of its own type, or None if it can."""
+        del task, parameters
         return None
 
     @abstractmethod

@@ -63,6 +63,9 @@ class RunConfig(BaseModel):
         Of the method; filled up with its preset and defaults, so that the whole of it is logged.
     train_samples, test_samples : int, optional
         Use only the first samples of either part.
+    held_out : int
+        If positive, the last so many training samples are not trained on but take the place of the test set: a search
+        of parameters is to look at nothing else.
     protocol : str
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
     """
@@ -79,6 +82,7 @@ class RunConfig(BaseModel):
     parameters: dict[str, Any] = Field(default={}, validate_default=True)
     train_samples: int | None = Field(default=None, ge=1)
     test_samples: int | None = Field(default=None, ge=1)
+    held_out: int = Field(default=0, ge=0)
     protocol: str = "custom"
 
     @field_validator("dataset")

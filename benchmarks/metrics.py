@@ -14,7 +14,8 @@ from benchmarks.datasets.dataset import Split
 from tssl_core.layers import SpikingLayer
 
 EVALUATION_BATCH = 500
-"""Samples evaluated at once; it changes memory and speed only."""
+EVALUATION_STEPS = 5000
+"""Samples evaluated at once, and samples times time steps, at most; they change memory and speed only."""
 
 LATENCY_BATCH = 100
 LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10
@@ -29,7 +30,7 @@ class Activity:
     silent_fraction : float
         Pairs of a sample and a hidden neuron without a spike in the whole window, over all such pairs.
     silent_fraction_with_output : float
-        The same, output layer included.
+        The same, output layer included if it spikes.
     never_fraction : float
         Hidden neurons without a spike for any sample, over all hidden neurons.
     firing_rate : float
@@ -45,11 +46,19 @@ class Activity:
 class ActivityMeter:
     """Counts the spikes of every spiking layer while a model is evaluated.
 
-    Input and pooling have no neurons and are not counted. The last spiking layer is the output layer.
+    The input has no neurons, and pooling only those that a method gives it, which then count.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its spiking layers are found.
+    spiking_output : bool
+        Whether the last spiking layer is the output layer, and not a hidden one.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, spiking_output: bool = True) -> None:
         self._layers = [module for module in model.modules() if isinstance(module, SpikingLayer)]
+        self._hidden = len(self._layers) - spiking_output
         self._silent = [0] * len(self._layers)
         self._pairs = [0] * len(self._layers)
         self._spikes = [0] * len(self._layers)
@@ -83,7 +92,7 @@ class ActivityMeter:
 
     def result(self) -> Activity | None:
         """Return the activity so far, None for a model without spiking hidden layers."""
-        hidden = len(self._layers) - 1
+        hidden = self._hidden
         if hidden < 1 or not self._pairs[0]:
             return None
         never = [~ever for ever in self._ever[:hidden] if ever is not None]
@@ -96,15 +105,36 @@ class ActivityMeter:
 
 
 @torch.no_grad()
-def accuracy(model: Model, split: Split, device: torch.device) -> float:
-    """Fraction of samples whose largest score is that of their label; the model is left in evaluation mode."""
+def accuracy_at_steps(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> tuple[float, ...]:
+    """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
+
+    Parameters
+    ----------
+    model : Model
+        Left in evaluation mode.
+    split, device
+        What to evaluate, and where.
+    time_steps : int
+        T; it sets how many samples are evaluated at once, and nothing else.
+
+    Returns
+    -------
+    tuple of float
+        Fractions of samples whose largest score is that of their label; the last is the accuracy.
+    """
     model.eval()
-    correct = 0
-    for indices in torch.arange(len(split)).split(EVALUATION_BATCH):
+    correct = torch.zeros(1, dtype=torch.int64, device=device)
+    at_once = min(EVALUATION_BATCH, max(1, EVALUATION_STEPS // time_steps))
+    for indices in torch.arange(len(split)).split(at_once):
         inputs, labels = split.batch(indices)
-        decision = model.scores(model(inputs.to(device))).argmax(-1)
-        correct += int((decision == labels.to(device)).sum())
-    return correct / len(split)
+        decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
+        correct = correct + (decisions == labels.to(device)).sum(1)
+    return tuple(count / len(split) for count in correct.tolist())
+
+
+def accuracy(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> float:
+    """Fraction of samples whose largest score is that of their label, see `accuracy_at_steps`."""
+    return accuracy_at_steps(model, split, device, time_steps=time_steps)[-1]
 
 
 def latency_ms(model: Model, split: Split, device: torch.device) -> float:

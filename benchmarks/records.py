@@ -50,6 +50,8 @@ class RunRecord:
         See `benchmarks.metrics.latency_ms`.
     training_seconds : float
         Wall time of the training of all epochs, without evaluation.
+    accuracy_at_step : tuple of float
+        Test accuracy after the last epoch by the first t time steps of the output, t = 1 to T.
     """
 
     accuracy_last: float
@@ -58,15 +60,20 @@ class RunRecord:
     activity: Activity | None
     latency_ms: float
     training_seconds: float
+    accuracy_at_step: tuple[float, ...]
 
     def metrics(self) -> dict[str, float]:
-        """All numbers under flat names; those of an activity are left out where there is none."""
+        """All single numbers under flat names; those of an activity are left out where there is none."""
         values = asdict(self)
+        del values["accuracy_at_step"]
         activity = values.pop("activity") or {}
         return {key: float(value) for key, value in (values | activity).items()}
 
 
 METRIC_COLUMNS = tuple(
-    field.name for record in (RunRecord, Activity) for field in fields(record) if field.name != "activity"
+    field.name
+    for record in (RunRecord, Activity)
+    for field in fields(record)
+    if field.name not in ("activity", "accuracy_at_step")
 )
 """Names that `RunRecord.metrics` may give."""

@@ -106,7 +106,7 @@ def command_line(verb: str, arguments: Sequence[str], overrides: Sequence[str]) 
 
 def cell_of(config: RunConfig) -> Cell:
     """Ask the method whether it supports a configuration."""
-    return Cell(config, get_method(config.method).supports(config.task()))
+    return Cell(config, get_method(config.method).supports(config.task(), config.method_parameters()))
 
 
 def default_profile(execution: Execution) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -39,6 +39,12 @@ DONE: tuple[Status, ...] = ("finished", "diverged", "skipped")
 CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 TAG_COLUMNS = ("status", "reason", "run_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
+
+CURVE = "accuracy_at_step"
+"""Metric whose step is a time step, and no epoch."""
+
+METRICS_A_CALL = 1000
+"""MLflow takes no more at once."""
 
 
 class RunTracker(Protocol):
@@ -151,6 +157,18 @@ class MlflowTracker:
             runs = self._runs(study)
             return [_run_row(run) for run in runs], [row for run in runs for row in self._epoch_rows(run)]
 
+    def anytime_rows(self, study: str) -> list[dict[str, Any]]:
+        """Read the accuracy after each time step back: a row a run and step, oldest run first."""
+        rows = []
+        for run in self._runs(study):
+            if CURVE in run.data.metrics:
+                with errors_explained(self.uri):
+                    points = self.client.get_metric_history(run.info.run_id, CURVE)
+                accuracies = {point.step: point.value for point in points}
+                key = run.data.tags["run_key"]
+                rows += [{"run_key": key, "step": step, "accuracy": accuracies[step]} for step in sorted(accuracies)]
+        return rows
+
     def _epoch_rows(self, run: "Run") -> list[dict[str, Any]]:
         epochs: dict[int, dict[str, Any]] = {}
         for field in fields(EpochRecord):
@@ -189,11 +207,13 @@ class MlflowRunTracker:
     def epoch(self, record: EpochRecord) -> None:
         """Log an epoch's metrics in one call."""
         values = asdict(record)
-        self._log(values, step=values.pop("epoch"))
+        epoch = values.pop("epoch")
+        self._log((name, value, epoch) for name, value in values.items())
 
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""
-        self._log(record.metrics(), step=0)
+        self._log((name, value, 0) for name, value in record.metrics().items())
+        self._log((CURVE, value, step) for step, value in enumerate(record.accuracy_at_step, start=1))
         self.close("finished")
 
     def close(self, status: Status, reason: str = "", details: str = "") -> None:
@@ -206,12 +226,15 @@ class MlflowRunTracker:
             self._client.set_tag(self._run_id, "status", status)
             self._client.set_terminated(self._run_id, MLFLOW_STATUS[status])
 
-    def _log(self, values: Mapping[str, float], step: int) -> None:
+    def _log(self, points: Iterable[tuple[str, float, int]]) -> None:
+        """Log names, values and steps in as few calls as can be."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, step) for name, value, step in points]
         with errors_explained(self._uri):
-            self._client.log_batch(self._run_id, [Metric(key, value, now, step) for key, value in values.items()])
+            for first in range(0, len(metrics), METRICS_A_CALL):
+                self._client.log_batch(self._run_id, metrics[first : first + METRICS_A_CALL])
 
 
 def open_tracker(uri: str) -> Tracker:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,14 @@ from tqdm import tqdm
 from baselines.method import Model, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split
-from benchmarks.errors import DivergedError
-from benchmarks.metrics import ActivityMeter, accuracy, latency_ms, synchronise
+from benchmarks.errors import ConfigError, DivergedError
+from benchmarks.memory import keep_freed_memory
+from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
+
+CALIBRATION_SAMPLES = 1000
+"""First samples of the training set, which a model may look at before an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Training:
             train_loss, train_accuracy = self._train_epoch(epoch, optimizer, order)
             synchronise(self.device)
             trained = time.perf_counter()
-            test_accuracy = accuracy(self.model, self.data.test, self.device)
+            test_accuracy = self._evaluate()[-1]
             yield EpochRecord(
                 epoch=epoch,
                 train_loss=train_loss,
@@ -87,19 +92,27 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
+    def _evaluate(self, meter: ActivityMeter | None = None) -> tuple[float, ...]:
+        """Test accuracy after each time step; `meter` watches, but does not see the calibration."""
+        train = self.data.train
+        batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
+        self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
+        with meter.watching() if meter else nullcontext():
+            return accuracy_at_steps(self.model, self.data.test, self.device, time_steps=self.config.time_steps)
+
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
-        meter = ActivityMeter(self.model)
-        with meter.watching():
-            accuracy_last = accuracy(self.model, self.data.test, self.device)
+        meter = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
+        accuracy_at_step = self._evaluate(meter)
         best = max(history, key=lambda record: record.test_accuracy)
         return RunRecord(
-            accuracy_last=accuracy_last,
+            accuracy_last=accuracy_at_step[-1],
             accuracy_best=best.test_accuracy,
             best_epoch=best.epoch,
             activity=meter.result(),
             latency_ms=latency_ms(self.model, self.data.test, self.device),
             training_seconds=sum(record.train_seconds for record in history),
+            accuracy_at_step=accuracy_at_step,
         )
 
 
@@ -135,7 +148,7 @@ def train_step(
 
 def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:
     """AdamW as the authors' code sets it up."""
-    return AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
@@ -149,13 +162,20 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
         The whole of the configuration's dataset.
     """
     device = torch.device(execution.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    train = _take(data.train, config.train_samples).to(device)
-    test = _take(data.test, config.test_samples).to(device)
-    return Training(config, execution, model, Data(train, test, data.source))
+    train, test = data.train, data.test
+    if config.held_out:
+        kept = len(train) - config.held_out
+        if kept < 1:
+            raise ConfigError(f"held_out is {config.held_out}; expected fewer than the {len(train)} training samples")
+        train, test = train.take(kept), train.drop(kept)
+    parts = (_take(train, config.train_samples).to(device), _take(test, config.test_samples).to(device))
+    return Training(config, execution, model, Data(*parts, data.source))
 
 
 def _take(split: Split, samples: int | None) -> Split:

@@ -27,6 +27,7 @@ MANY, COLUMNS = 7, 4
 """Methods that one pair of axes can hold; more get a panel each, in so many columns."""
 
 OTHERS = "#c4c4c4"
+ROUND_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 Draw = Callable[[Axes, str], None]
 
@@ -111,14 +112,10 @@ def accuracy_against_time_steps(finished: pd.DataFrame, path: Path) -> None:
                 mean.index.to_numpy(float), mean, yerr=std, capsize=3, label=method_title(name), **style._asdict()
             )
         else:
-            axes.axhline(mean.iloc[0], color=style.color, linestyle="--", label=f"{method_title(name)}, no time")
-            axes.axhspan(mean.iloc[0] - std.iloc[0], mean.iloc[0] + std.iloc[0], color=style.color, alpha=0.15)
+            _level(axes, name, mean.iloc[0], std.iloc[0])
 
     def finish(axes: Axes) -> None:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(time_steps_of(finished).tolist() or [1]))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter("{x:.0f}")
+        _time_axis(axes, time_steps_of(finished).tolist() or [1])
 
     labels = {"xlabel": "time steps T", "ylabel": "test accuracy after the last epoch (%)"}
     _draw_methods(finished, draw, finish, path, **labels)
@@ -150,6 +147,60 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame, path: Path) ->
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     _draw_methods(finished, draw, finish, path, xlabel="epoch", ylabel="test accuracy (%)")
+
+
+def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame, path: Path) -> bool:
+    """Accuracy by the first t time steps against t, a line a method at its largest T; bands are standard deviations.
+
+    Parameters
+    ----------
+    finished, anytime : DataFrame
+        Finished runs of one dataset, and the accuracy after each time step of all runs.
+    path : Path
+        PNG file to write.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw: a spiking method with more than one time step.
+    """
+    curves = anytime.merge(finished[["run_key", "method", "time_steps"]], on="run_key")
+    curves = curves[curves["time_steps"] == curves.groupby("method")["time_steps"].transform("max")]
+    last = curves.loc[curves["method"].map(is_spiking), "step"].max()
+    if pd.isna(last) or last < 2:
+        return False
+
+    def draw(axes: Axes, name: str) -> None:
+        by_step = curves[curves["method"] == name].groupby("step")["accuracy"]
+        mean, std = 100 * by_step.mean(), 100 * by_step.std().fillna(0)
+        style = style_of(name)
+        if is_spiking(name):
+            label, every = f"{method_title(name)}, T = {len(mean)}", max(1, len(mean) // 10)
+            axes.plot(mean.index, mean, label=label, markevery=every, **style._asdict())
+            axes.fill_between(mean.index, mean - std, mean + std, color=style.color, alpha=0.15, linewidth=0)
+        else:
+            _level(axes, name, mean.iloc[0], std.iloc[0])
+
+    def finish(axes: Axes) -> None:
+        _time_axis(axes, [step for step in ROUND_STEPS if step <= last])
+
+    labels = {"xlabel": "time steps t used for the decision", "ylabel": "test accuracy after the last epoch (%)"}
+    _draw_methods(curves, draw, finish, path, **labels)
+    return True
+
+
+def _level(axes: Axes, method: str, mean: float, std: float) -> None:
+    """Draw a method without time as a horizontal line, with a band of one standard deviation."""
+    colour = style_of(method).color
+    axes.axhline(mean, color=colour, linestyle="--", label=f"{method_title(method)}, no time")
+    axes.axhspan(mean - std, mean + std, color=colour, alpha=0.15)
+
+
+def _time_axis(axes: Axes, ticks: list[int]) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:.0f}")
 
 
 def _draw_methods(

@@ -1,4 +1,4 @@
-"""One tidy table of runs and one of epochs, from MLflow or from the CSV files that a report leaves behind."""
+"""Tidy tables of runs, of epochs and of time steps, from MLflow or from the CSV files that a report leaves behind."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from benchmarks.records import METRIC_COLUMNS
 from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker
 from tssl_core.errors import TSSLError
 
-RUNS_FILE, EPOCHS_FILE = "results.csv", "epochs.csv"
+RUNS_FILE, EPOCHS_FILE, ANYTIME_FILE = "results.csv", "epochs.csv", "anytime.csv"
+ANYTIME_COLUMNS = ["run_key", "step", "accuracy"]
 COUNTS = ("time_steps", "seed", "epochs")
 REQUIRED = {*CONFIG_COLUMNS, "status", "run_key", "accuracy_last", "accuracy_best"}
 
@@ -31,11 +32,14 @@ class Results:
         A row a run, columns as in results.csv; accuracies are fractions.
     epochs : DataFrame
         A row an epoch, tied to its run by ``run_key``.
+    anytime : DataFrame
+        A row a run and time step: ``run_key``, ``step`` t, and ``accuracy`` by the first t steps of the output.
     """
 
     study: str
     runs: pd.DataFrame
     epochs: pd.DataFrame
+    anytime: pd.DataFrame
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -43,9 +47,10 @@ class Results:
         return self.runs[self.runs["status"] == "finished"]
 
     def write(self, folder: Path) -> None:
-        """Write both tables into `folder`."""
+        """Write the tables into `folder`."""
         self.runs.to_csv(folder / RUNS_FILE, index=False, lineterminator="\n")
         self.epochs.to_csv(folder / EPOCHS_FILE, index=False, lineterminator="\n")
+        self.anytime.to_csv(folder / ANYTIME_FILE, index=False, lineterminator="\n")
 
 
 def results_from_tracking(uri: str, study: str) -> Results:
@@ -56,10 +61,13 @@ def results_from_tracking(uri: str, study: str) -> Results:
     TrackingError
         If the store or the study is not there.
     """
-    run_rows, epoch_rows = MlflowTracker(uri).rows(study)
+    tracker = MlflowTracker(uri)
+    run_rows, epoch_rows = tracker.rows(study)
     if not run_rows:
         raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
-    return _results(study, pd.DataFrame(run_rows), pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows)))
+    epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
+    anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
+    return _results(study, pd.DataFrame(run_rows), epochs, anytime)
 
 
 def results_from_csv(folder: Path, study: str) -> Results:
@@ -68,27 +76,32 @@ def results_from_csv(folder: Path, study: str) -> Results:
     Raises
     ------
     ReportError
-        If a file is missing, is no CSV, or lacks columns.
+        If a file is missing, is no CSV, or lacks columns; the accuracy after each time step alone may be missing,
+        as reports of before it was measured have none.
     """
-    tables = []
-    for name in (RUNS_FILE, EPOCHS_FILE):
-        try:
-            tables.append(pd.read_csv(folder / name, dtype={"run_key": str}))
-        except (OSError, ValueError) as error:
-            raise ReportError(f"cannot read {folder / name}: {error}; expected the CSV of a report") from error
+    runs = _read_csv(folder / RUNS_FILE, REQUIRED)
+    epochs = _read_csv(folder / EPOCHS_FILE, {"run_key", "epoch"})
+    path = folder / ANYTIME_FILE
+    anytime = _read_csv(path, set(ANYTIME_COLUMNS)) if path.exists() else pd.DataFrame(columns=ANYTIME_COLUMNS)
+    return _results(study, runs, epochs, anytime)
 
-    runs, epochs = tables
-    missing = REQUIRED - set(runs.columns)
+
+def _read_csv(path: Path, required: set[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"run_key": str})
+    except (OSError, ValueError) as error:
+        raise ReportError(f"cannot read {path}: {error}; expected the CSV of a report") from error
+    missing = required - set(table.columns)
     if missing:
-        raise ReportError(f"{folder / RUNS_FILE} lacks the columns {', '.join(sorted(missing))}")
-    return _results(study, runs, epochs)
+        raise ReportError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+    return table
 
 
 def _epoch_columns(rows: list[dict[str, object]]) -> list[str]:
     return list(rows[0]) if rows else ["run_key", "epoch", "test_accuracy"]
 
 
-def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame) -> Results:
+def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame, anytime: pd.DataFrame) -> Results:
     """Give the columns their order and types, and keep of each configuration the run that counts."""
     known = [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
     runs = runs.reindex(columns=known)
@@ -102,6 +115,10 @@ def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame) -> Results:
     runs = (
         runs.drop(columns="_finished").sort_values([*CONFIG_COLUMNS, "run_key"], kind="stable").reset_index(drop=True)
     )
-    epochs = epochs[epochs["run_key"].isin(runs["run_key"])].drop_duplicates(["run_key", "epoch"], keep="last")
-    epochs = epochs.sort_values(["run_key", "epoch"], kind="stable").reset_index(drop=True)
-    return Results(study, runs, epochs)
+    return Results(study, runs, _points(epochs, runs, "epoch"), _points(anytime, runs, "step"))
+
+
+def _points(table: pd.DataFrame, runs: pd.DataFrame, position: str) -> pd.DataFrame:
+    """Keep the points of the runs that count, the last of each position, in order."""
+    table = table[table["run_key"].isin(runs["run_key"])].drop_duplicates(["run_key", position], keep="last")
+    return table.sort_values(["run_key", position], kind="stable").reset_index(drop=True)

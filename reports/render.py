@@ -28,6 +28,10 @@ None of these numbers is ours. *Here* says whether this study has a finished run
 beside which the comparison sets the first such row; what is *published only* has none. *Seen* was checked in the
 source named, *from memory* was not. Other networks are listed for orientation and do not compare."""
 
+ANYTIME = """\
+Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
+T; mean over seeds with a band of one standard deviation."""
+
 
 def write_report(results: Results, folder: Path, *, title: str) -> Path:
     """Write report.md, its figures and its CSV files.
@@ -87,25 +91,28 @@ def _figures(results: Results, folder: Path) -> list[str]:
             file, title = name, dataset_title
             if len(groups) > 1:
                 file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(dataset_title, *group)
-            parts += _figures_of(finished, results.epochs, folder, file, title)
+            parts += _figures_of(finished, results, folder, file, title)
     return parts
 
 
-def _figures_of(finished: pd.DataFrame, epochs: pd.DataFrame, folder: Path, file: str, title: str) -> list[str]:
-    plots = {}
+def _figures_of(finished: pd.DataFrame, results: Results, folder: Path, file: str, title: str) -> list[str]:
+    """Draw the figures of runs that compare; `results` has their epochs and time steps."""
     if figures.time_steps_of(finished).size > 1:
-        plots["Accuracy against time steps"] = f"{file}_time_steps.png"
-        figures.accuracy_against_time_steps(finished, folder / f"{file}_time_steps.png")
+        accuracy_file, heading = f"{file}_time_steps.png", "Accuracy against time steps"
+        figures.accuracy_against_time_steps(finished, folder / accuracy_file)
     else:
-        plots["Accuracy"] = f"{file}_accuracy.png"
-        figures.accuracy_of_methods(finished, folder / f"{file}_accuracy.png")
-    plots["Training curves"] = f"{file}_training.png"
-    figures.training_curves(finished, epochs, folder / f"{file}_training.png")
-    return [
-        part
-        for heading, path in plots.items()
-        for part in (f"## {heading}: {title}", f"![{heading} on {title}]({path})")
-    ]
+        accuracy_file, heading = f"{file}_accuracy.png", "Accuracy"
+        figures.accuracy_of_methods(finished, folder / accuracy_file)
+    parts = _figure(heading, title, accuracy_file)
+    anytime_file, curves_file = f"{file}_anytime.png", f"{file}_training.png"
+    if figures.accuracy_after_each_step(finished, results.anytime, folder / anytime_file):
+        parts += [*_figure("Accuracy after each time step", title, anytime_file), ANYTIME]
+    figures.training_curves(finished, results.epochs, folder / curves_file)
+    return parts + _figure("Training curves", title, curves_file)
+
+
+def _figure(heading: str, title: str, file: str) -> list[str]:
+    return [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
 
 
 def _published(results: Results) -> list[str]:

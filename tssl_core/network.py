@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, scale_over_time, synapse
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 
@@ -29,6 +29,8 @@ class Network(nn.Module):
         Makes the neurons of the output layer.
     pool : callable
         Makes a pooling module on ``[N, C, H, W]`` from a window size.
+    pool_neuron : callable, optional
+        Makes the neurons behind a pooling module; without it pooling has none.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Network(nn.Module):
         neuron: Callable[[], nn.Module],
         output_neuron: Callable[[], nn.Module],
         pool: Callable[[int], nn.Module],
+        pool_neuron: Callable[[], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         before_first_neuron: OrderedDict[str, nn.Module] = OrderedDict()
@@ -57,11 +60,14 @@ class Network(nn.Module):
             part = rest if rest else before_first_neuron
             if isinstance(spec, Pool):
                 part[f"{name}_pool"] = TimeFirst(pool(spec.size))
+                make_neuron = pool_neuron
             else:
                 weights = synapse(spec, shape)
                 flatten = [] if isinstance(spec, Conv) else [nn.Flatten(1)]
                 part[f"{name}_synapse"] = TimeFirst(nn.Sequential(*flatten, weights))
-                rest[f"{name}_neuron"] = output_neuron() if is_output else neuron()
+                make_neuron = output_neuron if is_output else neuron
+            if make_neuron is not None:
+                rest[f"{name}_neuron"] = make_neuron()
                 part = rest
             if spec.dropout:
                 part[f"{name}_dropout"] = TimeConstantDropout(spec.dropout)
@@ -87,8 +93,7 @@ class Network(nn.Module):
         if gain is None:
             current = self.before_first_neuron(x)
         else:
-            once: Tensor = self.before_first_neuron(x.unsqueeze(0))
-            current = gain.reshape(-1, *[1] * (once.dim() - 1)) * once
+            current = scale_over_time(self.before_first_neuron(x.unsqueeze(0)), gain)
         output: Tensor = self.rest(current)
         return output
 

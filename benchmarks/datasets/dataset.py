@@ -30,6 +30,9 @@ class Split(Protocol):
     def take(self, samples: int) -> "Split":
         """The first `samples` samples, or all if there are fewer."""
 
+    def drop(self, samples: int) -> "Split":
+        """All but the first `samples` samples."""
+
     def checksum(self) -> str:
         """SHA-256 of the content, before normalisation."""
 
@@ -71,6 +74,10 @@ class ImageSplit:
     def take(self, samples: int) -> "ImageSplit":
         """Return the first `samples` samples, or all if there are fewer."""
         return ImageSplit(self.images[:samples], self.labels[:samples], self.mean, self.std, self.white)
+
+    def drop(self, samples: int) -> "ImageSplit":
+        """Return all but the first `samples` samples."""
+        return ImageSplit(self.images[samples:], self.labels[samples:], self.mean, self.std, self.white)
 
     def checksum(self) -> str:
         """Return the SHA-256 of images and labels."""

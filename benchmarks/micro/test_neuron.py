@@ -1,121 +1,106 @@
-"""The neuron's backends, and beside them the floor: the time that moving the same bytes takes.
+"""The neuron beside the floor: the time that moving the same bytes takes.
 
 The forward pass reads the current and writes the PSC, as a copy does; the backward pass reads dL/da and the current and
-writes dL/dI, as an addition does. Every backend is compared with the reference before it is timed::
-
-    pytest benchmarks/micro/test_neuron.py               # tables, and the ratios
-    pytest benchmarks/micro/test_neuron.py -k ratio -s   # the ratios alone, from interleaved measurements
+writes dL/dI, as an addition does. Kernels and floor write into memory that is there already, so that neither pays
+for fresh pages. The kernels are compared with the reference before they are timed.
 """
 
-import time
 from collections.abc import Callable
-from statistics import median
+from functools import partial
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from benchmarks.micro.timing import interleaved_medians, record
 from tssl_core import LIFParams, TSSLParams, reference
-from tssl_core.kernels import available, native, resolve
+from tssl_core.kernels import available, cpu, resolve
 
-SHAPES = {
-    "T5": (5, 50, 32, 28, 28),
-    "T5 wide": (5, 10, 256, 32, 32),
-    "T100": (100, 50, 12, 32, 32),
-}
-ROWS = ("floor", "cpu", "reference")
+SHAPES = ((5, 50, 32, 28, 28), (5, 10, 256, 32, 32), (100, 50, 12, 32, 32))
+TIME_STEPS = (1, 2, 5, 10, 20, 50, 100)
+NEURONS = (1_000, 10_000, 100_000, 1_000_000, 4_000_000)
+"""Neurons of a layer times samples of a batch: the kernels do not tell one from the other."""
+
 LIF, TSSL = LIFParams(), TSSLParams()
-ROUNDS = 15
 
-Pair = tuple[Callable[[], Tensor], Callable[[], Tensor]]
-"""Forward and backward pass on fixed arrays."""
+Passes = dict[str, Callable[[], object]]
 
 
-@pytest.fixture(params=SHAPES)
-def arrays(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> tuple[Tensor, Tensor]:
+@pytest.fixture(autouse=True)
+def compiled() -> None:
+    """Skip where there is no compiled kernel."""
+    reason = available()["cpu"]
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def arrays_of(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Return dL/da and a current that makes a tenth of the neurons spike in a step."""
-    benchmark.group = request.param
     generator = torch.Generator().manual_seed(0)
-    shape = SHAPES[request.param]
     return torch.randn(shape, generator=generator), torch.randn(shape, generator=generator) * 0.8
 
 
-def passes(row: str, grad_psc: Tensor, current: Tensor) -> Pair:
-    """Return what a row times; all of it allocates what it writes, like a layer in training."""
-    if row == "floor":
-        return lambda: torch.clone(current), lambda: torch.add(grad_psc, current)
-    reason = available()[row]
-    if reason is not None:
-        pytest.skip(reason)
-    backend = resolve(row)
-    return (
-        lambda: backend.forward(current, LIF, TSSL),
-        lambda: backend.backward(grad_psc, current, LIF, TSSL),
-    )
-
-
-def assert_equal_to_reference(row: str, grad_psc: Tensor, current: Tensor) -> None:
-    """Compare a part of the arrays: a time means nothing without."""
-    grad_psc, current = grad_psc[:, :2].contiguous(), current[:, :2].contiguous()
-    forward, backward = passes(row, grad_psc, current)
-    assert torch.equal(forward(), reference.forward(current, LIF))
-    expected = reference.backward(grad_psc, current, LIF, TSSL)
-    assert (backward() - expected).abs().max() <= 1e-5 * expected.abs().max()
-
-
-@pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_pass(benchmark: BenchmarkFixture, row: str, direction: str, arrays: tuple[Tensor, Tensor]) -> None:
-    """Time one pass; the reference once only, since it takes seconds."""
-    if row != "floor":
-        assert_equal_to_reference(row, *arrays)
-    benchmark.group += f" {direction}"
-    forward, backward = passes(row, *arrays)
-    rounds = 1 if row == "reference" else ROUNDS
-    benchmark.pedantic(forward if direction == "forward" else backward, rounds=rounds, warmup_rounds=1)
-
-
-def interleaved_medians(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median milliseconds of each function, all called in turn so that they share the machine's moods."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for round_ in range(ROUNDS + 1):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if round_ > 0:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: 1000 * median(values) for name, values in seconds.items()}
-
-
-def test_ratio_to_the_floor(
-    benchmark: BenchmarkFixture,
-    arrays: tuple[Tensor, Tensor],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Print how many times the floor the compiled kernels take, forward and backward together."""
-    assert_equal_to_reference("cpu", *arrays)
-    forward, backward = passes("cpu", *arrays)
-    floor_forward, floor_backward = passes("floor", *arrays)
-    milliseconds = interleaved_medians(
-        {"forward": forward, "backward": backward, "copy": floor_forward, "add": floor_backward}
-    )
-    # Once more into memory that is there already: the kernels alone, without the cost of fresh pages.
-    grad_psc, current = arrays
+def passes(grad_psc: Tensor, current: Tensor, monkeypatch: pytest.MonkeyPatch) -> Passes:
+    """Both passes of the kernels, once they are found equal to the reference, and of the floor."""
+    backend = resolve("cpu")
+    part = grad_psc[:, :2].contiguous(), current[:, :2].contiguous()
+    assert torch.equal(backend.forward(part[1], LIF, TSSL), reference.forward(part[1], LIF))
+    expected = reference.backward(*part, LIF, TSSL)
+    assert (backend.gradient(*part, (LIF, TSSL)) - expected).abs().max() <= 1e-5 * expected.abs().max()
     output = torch.empty_like(current)
-    monkeypatch.setattr(native, "output_like", lambda _tensor: output)
-    in_place = interleaved_medians(
+    monkeypatch.setattr(cpu.LIBRARY, "output_like", lambda _tensor: output)
+    return {
+        "forward": partial(backend.forward, current, LIF, TSSL),
+        "backward": partial(backend.gradient, grad_psc, current, (LIF, TSSL)),
+        "copy": partial(output.copy_, current),
+        "add": partial(torch.add, grad_psc, current, out=output),
+    }
+
+
+def floor_ratio(milliseconds: dict[str, float]) -> float:
+    """Kernels over floor, forward and backward together."""
+    return (milliseconds["forward"] + milliseconds["backward"]) / (milliseconds["copy"] + milliseconds["add"])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_neuron(benchmark: BenchmarkFixture, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels, floor and reference at the shapes of convolutional layers."""
+    grad_psc, current = arrays_of(shape)
+    milliseconds = interleaved_medians(passes(grad_psc, current, monkeypatch))
+    slow = interleaved_medians(
         {
-            "forward": forward,
-            "backward": backward,
-            "copy": lambda: output.copy_(current),
-            "add": lambda: torch.add(grad_psc, current, out=output),
-        }
+            "reference forward": partial(reference.forward, current, LIF),
+            "reference backward": partial(reference.backward, grad_psc, current, LIF, TSSL),
+        },
+        rounds=1,
     )
-    benchmark.pedantic(forward, rounds=1)  # a row for the table, which wants one from each test
-    with capsys.disabled():
-        print(f"\n{benchmark.group} {tuple(current.shape)}, {torch.get_num_threads()} threads")
-        for label, times in (("allocating", milliseconds), ("in place", in_place)):
-            ratio = (times["forward"] + times["backward"]) / (times["copy"] + times["add"])
-            print(f"  {label}: {ratio:.2f} times the floor;", ", ".join(f"{k} {v:.2f} ms" for k, v in times.items()))
+    ratio = {
+        "kernels / floor": floor_ratio(milliseconds),
+        "reference / kernels": sum(slow.values()) / (milliseconds["forward"] + milliseconds["backward"]),
+    }
+    record(benchmark, work="neuron", label=str(list(shape)), milliseconds=milliseconds | slow, ratio=ratio)
+
+
+@pytest.mark.parametrize("time_steps", TIME_STEPS)
+def test_growth_with_time_steps(benchmark: BenchmarkFixture, time_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand neurons for longer and longer."""
+    grow(benchmark, "growth with T", time_steps, 100_000, monkeypatch)
+
+
+@pytest.mark.parametrize("neurons", NEURONS)
+def test_growth_with_neurons(benchmark: BenchmarkFixture, neurons: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More and more neurons for five steps."""
+    grow(benchmark, "growth with batch times width", 5, neurons, monkeypatch)
+
+
+def grow(
+    benchmark: BenchmarkFixture, work: str, time_steps: int, neurons: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time both passes and say what one neuron costs in one step."""
+    grad_psc, current = arrays_of((time_steps, 10, neurons // 10))
+    milliseconds = interleaved_medians(passes(grad_psc, current, monkeypatch))
+    updates = time_steps * neurons
+    nanoseconds = 1e6 * (milliseconds["forward"] + milliseconds["backward"]) / updates
+    ratio = {"ns a neuron and step": nanoseconds, "kernels / floor": floor_ratio(milliseconds)}
+    record(benchmark, work=work, label=f"T = {time_steps}, {neurons:,}", milliseconds=milliseconds, ratio=ratio)

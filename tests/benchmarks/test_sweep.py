@@ -47,6 +47,18 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
     assert epochs[1]["test_accuracy"] == runs[0]["accuracy_last"]
 
 
+def test_the_accuracy_after_each_step_is_logged_with_the_step(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.tracking.METRICS_A_CALL", 2)
+    tracker = MlflowTracker(store)
+    run_study(study_of({"time_steps": 5}, {"method": "ann"}), EXECUTION, tracker)
+    runs, rows = tracker.rows("tiny")[0], tracker.anytime_rows("tiny")
+    assert [(row["run_key"], row["step"]) for row in rows] == [
+        *((runs[0]["run_key"], step) for step in (1, 2, 3, 4, 5)),
+        (runs[1]["run_key"], 1),
+    ]
+    assert [rows[4]["accuracy"], rows[5]["accuracy"]] == [run["accuracy_last"] for run in runs]
+
+
 def test_the_whole_configuration_is_logged_as_parameters_and_as_a_file(store: str) -> None:
     tracker = MlflowTracker(store)
     run_study(study_of({}), EXECUTION, tracker)

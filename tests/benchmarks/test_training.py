@@ -1,5 +1,8 @@
 """Training and metrics: the same twice, better than before, measured as defined."""
 
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,8 @@ from torch import Tensor, nn
 from baselines.method import Model
 from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
-from benchmarks.errors import DivergedError
-from benchmarks.metrics import ActivityMeter, accuracy, latency_ms
+from benchmarks.errors import ConfigError, DivergedError
+from benchmarks.metrics import ActivityMeter, accuracy, accuracy_at_steps, latency_ms
 from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
 from benchmarks.training import make_optimizer, prepare, train_step
@@ -36,12 +39,13 @@ def outcome(record: RunRecord) -> dict[str, float]:
     return {key: value for key, value in record.metrics().items() if key not in ("latency_ms", "training_seconds")}
 
 
-@pytest.mark.parametrize("method", ["tssl_bp", "ann"])
+@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted"])
 def test_the_same_configuration_twice_gives_equal_weights_bit_for_bit(method: str) -> None:
     first, second = train(config_of(method=method)), train(config_of(method=method))
     assert first[2].keys() == second[2].keys()
     assert all(torch.equal(first[2][name], second[2][name]) for name in first[2])
     assert outcome(first[1]) == outcome(second[1])
+    assert first[1].accuracy_at_step == second[1].accuracy_at_step
 
 
 def test_the_model_is_told_each_epoch_before_its_first_step() -> None:
@@ -173,6 +177,16 @@ def test_activity_counts_pairs_of_a_sample_and_a_hidden_neuron() -> None:
     assert activity.firing_rate == 3 / 18
 
 
+def test_an_output_layer_that_does_not_spike_leaves_every_spiking_layer_hidden() -> None:
+    model = Told()
+    meter = ActivityMeter(model, spiking_output=False)
+    with meter.watching():
+        model(torch.tensor([[[1, 0, 0]]]))
+    activity = meter.result()
+    assert activity is not None
+    assert activity.silent_fraction == activity.silent_fraction_with_output == activity.never_fraction == 4 / 6
+
+
 def test_a_network_without_spikes_has_no_activity() -> None:
     assert ActivityMeter(nn.Sequential(nn.ReLU())).result() is None
     assert train(config_of(method="ann", epochs=1))[1].activity is None
@@ -190,6 +204,67 @@ def test_accuracy_takes_the_class_of_the_largest_sum_over_time_and_the_lowest_in
     assert accuracy(Scores(), split, CPU) == pytest.approx(2 / 3)
 
 
+def test_the_accuracy_after_each_step_takes_the_output_so_far() -> None:
+    class Scores(Told):
+        def forward(self, inputs: Tensor) -> Tensor:
+            #                     sample 0: class 1, 1, 0     sample 1: class 0, 1, 1
+            return torch.tensor([[[0.0, 1], [2, 0]], [[0, 1], [0, 3]], [[4, 1], [0, 1]]])[:, : len(inputs)]
+
+    split = ImageSplit(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 1]), 0.0, 1.0)
+    assert accuracy_at_steps(Scores(), split, CPU) == (0.5, 1.0, 0.5)
+    assert accuracy(Scores(), split, CPU) == 0.5
+
+
+def test_long_windows_are_evaluated_in_smaller_batches() -> None:
+    class Counting(Told):
+        def forward(self, inputs: Tensor) -> Tensor:
+            sizes.append(len(inputs))
+            return torch.zeros(1, len(inputs), 2)
+
+    sizes: list[int] = []
+    split = ImageSplit(torch.zeros(600, 1, 1, 1, dtype=torch.uint8), torch.zeros(600, dtype=torch.int64), 0.0, 1.0)
+    for time_steps, expected in ((5, [500, 100]), (20, [250, 250, 100]), (6000, [1] * 600)):
+        sizes.clear()
+        assert accuracy_at_steps(Counting(), split, CPU, time_steps=time_steps) == (1.0,)
+        assert sizes == expected
+
+
+@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted"])
+def test_the_accuracy_after_the_last_step_is_that_of_the_run(method: str) -> None:
+    history, record, _ = train(config_of(method=method, time_steps=4))
+    assert len(record.accuracy_at_step) == (1 if method == "ann" else 4)
+    assert record.accuracy_at_step[-1] == record.accuracy_last == history[-1].test_accuracy
+
+
+def test_a_model_may_look_at_the_first_training_samples_before_each_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = prepare(config_of(method="ann"), Execution(device="cpu"), DIGITS)
+    seen: list[Tensor] = []
+
+    def calibrate(inputs: Iterable[Tensor]) -> None:
+        seen.append(torch.cat(list(inputs)))
+
+    monkeypatch.setattr(training.model, "calibrate", calibrate)
+    monkeypatch.setattr("benchmarks.training.CALIBRATION_SAMPLES", 70)
+    monkeypatch.setattr("benchmarks.training.EVALUATION_BATCH", 50)
+    training.finish(list(training.epochs()))
+    expected = DIGITS.train.batch(torch.arange(70))[0]
+    assert len(seen) == 3  # two epochs and the final model
+    assert all(torch.equal(images, expected) for images in seen)
+
+
+def test_a_model_without_need_of_calibration_has_no_training_sample_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = prepare(config_of(), Execution(device="cpu"), DIGITS)
+    train, batch, read = training.data.train, ImageSplit.batch, []
+
+    def noted(split: ImageSplit, indices: Tensor) -> tuple[Tensor, Tensor]:
+        read.append(split is train)
+        return batch(split, indices)
+
+    monkeypatch.setattr(ImageSplit, "batch", noted)
+    training._evaluate()
+    assert read == [False]
+
+
 def test_latency_is_a_positive_time_of_one_sample() -> None:
     training = prepare(config_of(), Execution(device="cpu"), DIGITS)
     assert 0 < latency_ms(training.model, DIGITS.test, CPU) < 100
@@ -204,3 +279,45 @@ def test_only_the_samples_that_were_asked_for_are_used() -> None:
     training = prepare(config_of(train_samples=70, test_samples=30), Execution(device="cpu"), DIGITS)
     data: Data = training.data
     assert (len(data.train), len(data.test)) == (70, 30)
+
+
+def test_freed_memory_is_used_again_and_not_given_back() -> None:
+    code = """
+import resource
+import torch
+from benchmarks.memory import keep_freed_memory
+
+torch.set_num_threads(1)
+kept = keep_freed_memory()
+
+
+def step():
+    layer = torch.ones(2**24)
+    return (layer * 2).sum() + (layer + 1).sum()
+
+
+for _ in range(10):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    kept, faults = done.stdout.split()
+    if kept == "False":
+        pytest.skip("this C library has no mallopt")
+    # Five times 192 MiB of fresh pages of 4 KiB would be 245,760 faults.
+    assert int(faults) < 5000
+
+
+def test_held_out_samples_are_the_last_of_the_training_set_and_take_the_place_of_the_test_set() -> None:
+    data = get_dataset("digits").load(Path())
+    values = {"dataset": "digits", "method": "ann", "architecture": "20", "epochs": 1}
+    part = prepare(validate_run({**values, "held_out": 100}), Execution(device="cpu"), data).data
+    whole = torch.arange(len(data.train))
+    assert torch.equal(part.test.batch(torch.arange(100))[0], data.train.batch(whole[-100:])[0])
+    assert torch.equal(part.train.batch(whole[:-100])[0], data.train.batch(whole[:-100])[0])
+    assert (len(part.train), len(part.test)) == (len(data.train) - 100, 100)
+    with pytest.raises(ConfigError, match="fewer than the 1437 training samples"):
+        prepare(validate_run({**values, "held_out": 1437}), Execution(device="cpu"), data)

@@ -24,4 +24,6 @@ def epoch_row(run: dict[str, Any], epoch: int, test_accuracy: float) -> dict[str
 
 def results_of(*runs: dict[str, Any]) -> Results:
     epochs = [epoch_row(run, epoch, 0.1 * epoch) for run in runs for epoch in (1, 2, 3)]
-    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs))
+    steps = [(run["run_key"], step, 0.1 * step) for run in runs for step in range(1, int(run["time_steps"]) + 1)]
+    anytime = pd.DataFrame(steps, columns=["run_key", "step", "accuracy"])
+    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)

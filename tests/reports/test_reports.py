@@ -1,13 +1,16 @@
 """Reports: made tables in, known text out; the same from MLflow and from CSV; nothing cut off by missing cells."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
 
 from benchmarks.config import Execution
 from benchmarks.study import load_study
 from benchmarks.sweep import run_study
 from benchmarks.tracking import MlflowTracker
+from reports.figures import accuracy_after_each_step
 from reports.load import ReportError, results_from_csv, results_from_tracking
 from reports.render import write_report
 from reports.tables import comparison_table, summarise, unfinished_table
@@ -104,6 +107,37 @@ def test_an_unknown_method_and_dataset_are_reported_under_their_own_names(tmp_pa
     assert "## Training curves: imagenet" in text
 
 
+def test_the_accuracy_after_each_step_is_drawn_for_the_largest_time_window_with_a_caption(tmp_path: Path) -> None:
+    drawn: list[tuple[int, float]] = []
+
+    def record(axes: Axes, steps: Any, mean: Any, **options: Any) -> None:
+        drawn.extend(zip(steps, mean, strict=True))
+
+    results = results_of(run_row(), run_row(seed="1"), run_row(time_steps="3"), run_row(method="ann", time_steps="1"))
+    results.anytime.loc[results.anytime["run_key"].str.contains("51"), "accuracy"] += 0.2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Axes, "plot", record)
+        assert accuracy_after_each_step(results.finished, results.anytime, tmp_path / "x.png")
+    assert [step for step, _ in drawn] == [1, 2, 3, 4, 5]
+    assert [mean for _, mean in drawn] == pytest.approx([20, 30, 40, 50, 60])
+    text = write_report(results, tmp_path, title="Made").read_text()
+    assert "(fashion_mnist_anytime.png)\n\nAccuracy when the decision is taken from the first t time steps" in text
+
+
+def test_methods_without_time_alone_have_no_figure_of_time(tmp_path: Path) -> None:
+    results = results_of(run_row(method="ann", time_steps="1"), run_row(time_steps="1"))
+    assert "_anytime.png" not in write_report(results, tmp_path, title="Made").read_text()
+    assert not (tmp_path / "fashion_mnist_anytime.png").exists()
+
+
+def test_a_report_of_before_the_accuracy_after_each_step_was_measured_can_be_made_again(tmp_path: Path) -> None:
+    write_report(SEEDS, tmp_path, title="Made")
+    (tmp_path / "anytime.csv").unlink()
+    again = results_from_csv(tmp_path, "made")
+    assert again.anytime.empty
+    assert "_anytime.png" not in write_report(again, tmp_path / "again", title="Made").read_text()
+
+
 def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the_second_time(
     store: str, tmp_path: Path
 ) -> None:
@@ -114,7 +148,8 @@ def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the
     write_report(results_from_tracking(store, "digits"), folders[1], title="Digits")
     write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits")
     files = sorted(path.name for path in folders[0].iterdir())
-    assert files == ["digits_accuracy.png", "digits_training.png", "epochs.csv", "report.md", "results.csv"]
+    tables, plots = ["anytime.csv", "epochs.csv", "report.md", "results.csv"], ["accuracy", "anytime", "training"]
+    assert files == sorted([*tables, *(f"digits_{plot}.png" for plot in plots)])
     for name in files:
         contents = {(folder / name).read_bytes() for folder in folders}
         assert len(contents) == 1, name

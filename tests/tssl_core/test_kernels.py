@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.tssl_core.test_golden import OPERATIONS, assert_relative, lif_of, load
 from tssl_core import LIFParams, TSSLParams, psc_filter, reference, spiking_psc
-from tssl_core.kernels import available
+from tssl_core.kernels import available, cpu
 
 # NumPy, on which Triton's interpreter runs, warns of infinities and NaN that are selected away or wanted.
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
@@ -16,11 +16,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning"
 DEVICES = {"cpu": "cpu", "triton": "cuda" if torch.cuda.is_available() else "cpu"}
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 SHAPES = [(1, 1), (1, 1031), (2, 7), (3, 63), (5, 500), (7, 1031), (30, 64), (100, 63)]
+NO_MULTIPLICATION = 15.876223564147949
+"""A divisor for which the two multiplications that replace a division are wrong for one number in eight million."""
 NEURONS = {
     "default": LIFParams(),
     "no memory": LIFParams(tau_m=1, tau_s=1),
     "fast synapse": LIFParams(tau_s=2),
     "odd": LIFParams(tau_m=2.7, tau_s=4.3, threshold=0.3),
+    "true division": LIFParams(tau_m=NO_MULTIPLICATION),
 }
 GRADIENTS = {
     "default": TSSLParams(),
@@ -37,13 +40,20 @@ GRADIENTS = {
 }
 
 
-@pytest.fixture(params=DEVICES)
-def backend(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
+@pytest.fixture(params=["cpu", "cpu with AVX2", "cpu of any kind", "triton"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each backend, and the compiled one in the copy for each generation of processors."""
+    name = request.param.partition(" ")[0]
     reason = available(DEVICES[name])[name]
     if reason is not None:
         pytest.skip(reason)
-    return name
+    if name == "cpu":
+        newest = ["cpu of any kind", "cpu with AVX2", "cpu"].index(request.param)
+        if cpu.LIBRARY.limit_processor(newest) < newest and request.param != "cpu":
+            pytest.skip("this processor has one generation of instructions only")
+    yield name
+    if name == "cpu":
+        cpu.LIBRARY.limit_processor(2)
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +158,19 @@ def test_spikes_are_exact_within_a_rounding_of_the_threshold(backend: str) -> No
     assert 0.2 < (psc[1] > 0).float().mean() < 0.8
 
 
+def test_multiplications_replace_a_division_only_where_every_quotient_is_the_same() -> None:
+    reason = available()["cpu"]
+    if reason is not None:
+        pytest.skip(reason)
+    if not cpu.LIBRARY.divisor(5.0)[1]:
+        pytest.skip("this processor has no instruction that multiplies and adds")
+    assert cpu.LIBRARY.divisor(NO_MULTIPLICATION) == (NO_MULTIPLICATION, 0)
+    # One step after a spike: the PSC is the quotient, for as many numerators as there are neurons.
+    current = torch.rand(4, 300_000, generator=torch.Generator().manual_seed(0)) * 3
+    for tau in (5.0, 3.0, 2.7, 7.3, NO_MULTIPLICATION):
+        assert_like_reference(current, "cpu", LIFParams(tau_m=tau, tau_s=tau))
+
+
 def test_the_surrogate_is_accurate_in_every_entry(backend: str) -> None:
     current = torch.linspace(-2, 4, 997)[None]
     _, grad_current = run(current, torch.ones(1, 997), LIFParams(), TSSLParams(gate="always"), backend)
@@ -163,6 +186,15 @@ def test_memory_layout_of_current_and_gradient_does_not_matter(backend: str) -> 
     expanded = run(current, torch.ones(1).expand(current.shape), LIFParams(), TSSLParams(), backend)
     filled = run(current, torch.ones(current.shape), LIFParams(), TSSLParams(), backend)
     assert all(map(torch.equal, expanded, filled))
+
+
+def test_channels_last_stay_so_and_a_gradient_in_another_order_is_put_right(backend: str) -> None:
+    current = normal(5 * 2, 3, 7, 9).contiguous(memory_format=torch.channels_last).unflatten(0, (5, 2))
+    grad_psc = normal(*current.shape, seed=1)
+    assert spiking_psc(current.to(DEVICES[backend]), backend=backend).stride() == current.stride()
+    last = run(current, grad_psc, LIFParams(), TSSLParams(), backend)
+    first = run(current.contiguous(), grad_psc, LIFParams(), TSSLParams(), backend)
+    assert all(map(torch.equal, last, first))
 
 
 def test_no_neurons_give_an_empty_result(backend: str) -> None:

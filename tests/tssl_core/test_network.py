@@ -6,7 +6,7 @@ from torch import nn
 
 from tssl_core import ArchitectureError, LIFParams, ParameterError, SpikingNetwork, TSSLParams, parse_architecture
 from tssl_core.architecture import Conv, Dense
-from tssl_core.layers import SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, scale_over_time, synapse
 
 
 def network(text: str, *, classes: int = 10, shape: tuple[int, int, int] = (1, 12, 12)) -> SpikingNetwork:
@@ -109,3 +109,36 @@ def test_spikes_are_read_off_the_output_of_a_neuron() -> None:
     neuron = TSSLNeuron(LIFParams(), TSSLParams())
     current = torch.tensor([[2.0, 0.0], [0.0, 0.5], [2.0, 0.7]])
     assert neuron.spikes(neuron(current)).tolist() == [[True, False], [False, False], [True, True]]
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (5, 7)], ids=["whole windows", "an incomplete border"])
+def test_the_gradient_of_sum_pooling_is_that_of_the_sum(shape: tuple[int, int]) -> None:
+    x = torch.rand(2, 3, *shape, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(SumPool(2), (x,))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 7), (1, 3, 4, 5, 6)], ids=["features", "feature maps"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_scaling_over_time_is_the_product_with_each_gain_in_the_same_memory_order(
+    shape: tuple[int, ...], channels_last: bool
+) -> None:
+    once = torch.rand(shape, dtype=torch.float64)
+    if channels_last and len(shape) == 5:
+        once = once[0].contiguous(memory_format=torch.channels_last)[None]
+    gain = torch.tensor([0.2, 0.5, 0.9, 1.0], dtype=torch.float64)
+    scaled = scale_over_time(once, gain)
+    assert torch.equal(scaled, torch.stack([factor * once[0] for factor in gain]))
+    assert scaled[0].stride() == once[0].stride()
+    assert torch.autograd.gradcheck(lambda x: scale_over_time(x, gain), (once.requires_grad_(),))
+
+
+def test_feature_maps_stay_in_one_memory_order_from_layer_to_layer() -> None:
+    model = SpikingNetwork(parse_architecture("4C3-P2-6C3-8"), (1, 12, 12), 10)
+    strides = []
+    for layer in model.modules():
+        if isinstance(layer, TSSLNeuron):
+            layer.register_forward_hook(
+                lambda _m, inputs, output: strides.extend([inputs[0].stride(2), output.stride(2)])
+            )
+    model(torch.rand(2, 1, 12, 12), 3)
+    assert strides == [1] * 8

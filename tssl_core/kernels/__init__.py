@@ -14,7 +14,7 @@ The Triton backend has been run only under Triton's interpreter on a CPU so far,
 from torch import Tensor
 
 from tssl_core import reference
-from tssl_core.kernels import cpu, gpu, native
+from tssl_core.kernels import cpu, gpu
 from tssl_core.kernels.scan import Backend, Scan
 from tssl_core.params import LIFParams, TSSLParams
 
@@ -27,7 +27,7 @@ SPIKING_PSC = Scan(
     "spiking_psc",
     (LIFParams, TSSLParams),
     (
-        Backend("cpu", "cpu", native.unavailable, cpu.forward, cpu.backward),
+        Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward),
         Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward),
         Backend("reference", None, lambda _device, _dtype: None, _reference_forward, reference.backward),
     ),

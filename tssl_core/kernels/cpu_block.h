@@ -1,15 +1,19 @@
-/* Block kernels of the TSSL-BP neuron for one REAL; included by cpu.c once a type, so without a guard. */
+/* Range kernels of the TSSL-BP neuron for one REAL; included by cpu.c once a type, so without a guard. */
 
-#define STRIP (STRIP_BYTES / sizeof(REAL))
 #define lif NAMED(lif)
 #define rule NAMED(rule)
 #define step NAMED(step)
 #define weight_of NAMED(weight_of)
-#define recompute NAMED(recompute)
-#define scan_back NAMED(scan_back)
+#define forward_group NAMED(forward_group)
+#define forward_groups NAMED(forward_groups)
+#define recompute_group NAMED(recompute_group)
+#define back_group NAMED(back_group)
+#define backward_group NAMED(backward_group)
+#define backward_groups NAMED(backward_groups)
 
 struct lif {
-    REAL tau_m, tau_s, threshold;
+    struct divisor tau_m, tau_s;
+    REAL threshold;
 };
 
 /* gate_below, then fused.py's Coefficients. */
@@ -20,177 +24,181 @@ struct rule {
 
 INLINE struct lif NAMED(read_lif)(const double *n)
 {
-    return (struct lif){(REAL)n[0], (REAL)n[1], (REAL)n[2]};
+    return (struct lif){read_divisor(n), read_divisor(n + 2), (REAL)n[4]};
 }
 
 INLINE struct rule NAMED(read_rule)(const double *n)
 {
-    return (struct rule){(REAL)n[3], (REAL)n[4], (REAL)n[5],  (REAL)n[6],  (REAL)n[7],
-                         (REAL)n[8], (REAL)n[9], (REAL)n[10], (REAL)n[11], (REAL)n[12]};
+    return (struct rule){(REAL)n[5],  (REAL)n[6],  (REAL)n[7],  (REAL)n[8],  (REAL)n[9],
+                         (REAL)n[10], (REAL)n[11], (REAL)n[12], (REAL)n[13], (REAL)n[14]};
+}
+
+/* Whether both quotients of a step can be had by multiplications. */
+INLINE int NAMED(multiplies)(const struct scan *scan, int fused)
+{
+    const struct lif neuron = NAMED(read_lif)(scan->numbers);
+    return fused && sizeof(REAL) == sizeof(float) && neuron.tau_m.exact && neuron.tau_s.exact;
 }
 
 /* One time step of one neuron: returns u[t], the membrane potential before a possible reset. */
-INLINE REAL step(struct lif neuron, REAL current, REAL *delta_u, REAL *membrane, REAL *synapse)
+INLINE REAL step(struct lif neuron, REAL current, REAL *delta_u, REAL *membrane, REAL *synapse, int multiply)
 {
-    *delta_u = current - *membrane / neuron.tau_m;
+    *delta_u = current - DIVIDE(*membrane, neuron.tau_m, multiply);
     const REAL u = *membrane + *delta_u;
     const REAL spike = u > neuron.threshold ? (REAL)1 : (REAL)0;
     *membrane = u * (u > neuron.threshold ? (REAL)0 : (REAL)1); /* a product: infinity becomes NaN in the reference */
-    *synapse = *synapse + (spike - *synapse) / neuron.tau_s;
+    *synapse = *synapse + DIVIDE(spike - *synapse, neuron.tau_s, multiply);
     return u;
 }
 
-/* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
-CLONES void NAMED(tssl_forward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, struct lif neuron, int multiply, int stream)
 {
-    const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
-    const struct lif neuron = NAMED(read_lif)(scan->numbers);
-    const int streaming = should_stream(scan, scan->arrays[1], sizeof(REAL));
-    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], spare[STRIP], psc[STRIP];
-    memset(membrane, 0, padded * sizeof(REAL));
-    memset(synapse, 0, padded * sizeof(REAL));
-    (void)scratch;
+    _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, spare[GROUP], values[GROUP];
     for (size_t t = 0; t < scan->steps; t++) {
-        const REAL *current_row = (const REAL *)scan->arrays[0] + t * scan->neurons + first;
-        REAL *psc_row = (REAL *)scan->arrays[1] + t * scan->neurons + first;
-        for (size_t i = 0; i < lanes; i += STRIP) {
-            const size_t bytes = (lanes - i) * sizeof(REAL);
-            const REAL *current = load_strip(current_row + i, bytes, spare);
-            FETCH(current_row + i + lanes);
+        const REAL *row = ROW(scan, 0, t, first);
+        const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
+        REAL *psc = output_row(ROW(scan, 1, t, first), lanes, stream, values);
+        fetch_row(row + FETCH_AHEAD, sizeof spare);
 #pragma omp simd
-            for (size_t j = 0; j < STRIP; j++) {
-                REAL delta_u;
-                step(neuron, current[j], &delta_u, &membrane[i + j], &synapse[i + j]);
-                psc[j] = synapse[i + j];
-            }
-            store_strip(psc_row + i, bytes, psc, streaming);
+        for (size_t j = 0; j < GROUP; j++) {
+            REAL delta_u;
+            step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
+            psc[j] = synapse[j];
         }
+        store_row(ROW(scan, 1, t, first), lanes, sizeof(REAL), stream, values);
     }
 }
 
-/* arrays: current [T, N] in, a number of spikes (one int64) to add to. numbers: those of read_lif. */
-CLONES void NAMED(tssl_count_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+INLINE void forward_groups(RANGE_ARGUMENTS, int multiply, int stream)
 {
-    const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
-    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], count[MAX_LANES], spare[STRIP];
-    memset(membrane, 0, padded * sizeof(REAL));
-    memset(synapse, 0, padded * sizeof(REAL));
-    memset(count, 0, padded * sizeof(REAL));
-    int64_t total = 0;
     (void)scratch;
-    for (size_t t = 0; t < scan->steps; t++) {
-        const REAL *current_row = (const REAL *)scan->arrays[0] + t * scan->neurons + first;
-        for (size_t i = 0; i < lanes; i += STRIP) {
-            const REAL *current = load_strip(current_row + i, (lanes - i) * sizeof(REAL), spare);
-            FETCH(current_row + i + lanes);
+    EACH_GROUP(forward_group, neuron, multiply, stream);
+}
+
+/* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
+INLINE void NAMED(tssl_forward)(RANGE_ARGUMENTS, int fused)
+{
+    if (!NAMED(multiplies)(scan, fused))
+        forward_groups(scan, first, lanes, scratch, 0, 0);
+    else if (should_stream(scan, scan->arrays[1], sizeof(REAL)))
+        forward_groups(scan, first, lanes, scratch, 1, 1);
+    else
+        forward_groups(scan, first, lanes, scratch, 1, 0);
+}
+
+/* arrays: current [T, N] in, a number of spikes (one int64) to add to. numbers: those of read_lif. */
+INLINE void NAMED(tssl_count_spikes)(RANGE_ARGUMENTS, int fused)
+{
+    const struct lif neuron = NAMED(read_lif)(scan->numbers);
+    int64_t total = 0;
+    (void)scratch, (void)fused;
+    for (const size_t end = first + lanes; first < end; first += GROUP) {
+        const size_t bytes = (end - first < GROUP ? end - first : GROUP) * sizeof(REAL);
+        _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, count[GROUP] = {0}, spare[GROUP];
+        for (size_t t = 0; t < scan->steps; t++) {
+            const REAL *current = load_row(ROW(scan, 0, t, first), bytes, sizeof spare, spare);
 #pragma omp simd
-            for (size_t j = 0; j < STRIP; j++) {
+            for (size_t j = 0; j < GROUP; j++) {
                 REAL delta_u;
-                const REAL u = step(neuron, current[j], &delta_u, &membrane[i + j], &synapse[i + j]);
-                count[i + j] += u > neuron.threshold ? (REAL)1 : (REAL)0;
+                const REAL u = step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], 0);
+                count[j] += u > neuron.threshold ? (REAL)1 : (REAL)0;
             }
         }
+        for (size_t j = 0; j < GROUP; j++)
+            total += (int64_t)count[j];
     }
-    for (size_t i = 0; i < lanes; i++)
-        total += (int64_t)count[i];
 #pragma omp atomic
     *(int64_t *)scan->arrays[1] += total;
 }
 
 /* The weight of e[t]. A step needs the surrogate or the slope, never both, so they share the division. */
-INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int gated)
+INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int gated, int fused)
 {
     const REAL square = above * above * rule.narrowness;
-    const REAL cosh = NAMED(cosh_root)(square > rule.square_limit ? rule.square_limit : square);
+    const REAL cosh = NAMED(cosh_root)(square > rule.square_limit ? rule.square_limit : square, fused);
     const REAL quotient = rule.psc_gain / (gated ? rule.surrogate_scale * (cosh * cosh) : delta_u);
     const REAL raised = quotient < rule.weight_min ? rule.weight_min : quotient;
     const REAL slope = raised > rule.weight_max ? rule.weight_max : raised;
-    return gated ? quotient : spike ? slope : (REAL)0;
+    return gated ? -quotient : spike ? slope : (REAL)0;
 }
 
-/* Forwards in time: fill trace[t] = {weight of each lane, mark of each lane}, which first hold delta_u and u. There are
- * two loops because the processor overlaps more of two short chains of slow operations than of a long one. */
-INLINE void recompute(const struct scan *scan, size_t first, size_t lanes, size_t padded, REAL *trace)
+/* Forwards in time: fill trace[t] = {weight of each neuron, factor of each neuron}. */
+INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes, REAL *trace, int fused, int multiply)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
     const struct rule rule = NAMED(read_rule)(scan->numbers);
-    _Alignas(64) REAL membrane[MAX_LANES], synapse[MAX_LANES], spare[STRIP];
-    memset(membrane, 0, padded * sizeof(REAL));
-    memset(synapse, 0, padded * sizeof(REAL));
+    _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, spare[GROUP];
     for (size_t t = 0; t < scan->steps; t++) {
-        const size_t row = t * scan->neurons + first;
-        const REAL *grad_row = (const REAL *)scan->arrays[0] + row, *current_row = (const REAL *)scan->arrays[1] + row;
-        for (size_t i = 0; i < lanes; i += STRIP) {
-            const REAL *current = load_strip(current_row + i, (lanes - i) * sizeof(REAL), spare);
-            REAL *weight = trace + 2 * t * padded + i, *mark = weight + padded;
-            FETCH(current_row + i + lanes);
-            FETCH(grad_row + i);
+        const REAL *row = ROW(scan, 1, t, first);
+        const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
+        REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
+        fetch_row(row + FETCH_AHEAD, sizeof spare);
+        fetch_row(ROW(scan, 0, t, first) + FETCH_AHEAD, sizeof spare);
 #pragma omp simd
-            for (size_t j = 0; j < STRIP; j++) {
-                REAL delta_u;
-                mark[j] = step(neuron, current[j], &delta_u, &membrane[i + j], &synapse[i + j]);
-                weight[j] = delta_u;
-            }
-        }
-        for (size_t i = 0; i < lanes; i += STRIP) {
-            REAL *weight = trace + 2 * t * padded + i, *mark = weight + padded;
-#pragma omp simd
-            for (size_t j = 0; j < STRIP; j++) {
-                const REAL u = mark[j];
-                const int spike = u > neuron.threshold, gated = synapse[i + j] < rule.gate_below;
-                weight[j] = weight_of(rule, u - neuron.threshold, weight[j], spike, gated);
-                mark[j] = gated ? (REAL)-1 : spike ? u : (REAL)0;
-            }
+        for (size_t j = 0; j < GROUP; j++) {
+            REAL delta_u;
+            const REAL u = step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
+            const int spike = u > neuron.threshold, gated = synapse[j] < rule.gate_below;
+            weight[j] = weight_of(rule, u - neuron.threshold, delta_u, spike, gated, fused);
+            factor[j] = spike && !gated ? weight[j] * u * rule.reset : rule.leak;
         }
     }
 }
 
 /* Backwards in time, from the trace to dL/dI. */
-INLINE void scan_back(const struct scan *scan, size_t first, size_t lanes, size_t padded, const REAL *trace)
+INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, const REAL *trace, int fused, int stream)
 {
     const struct rule rule = NAMED(read_rule)(scan->numbers);
-    const int streaming = should_stream(scan, scan->arrays[2], sizeof(REAL));
-    _Alignas(64) REAL error[MAX_LANES], theta[MAX_LANES], spare[STRIP], grad_current[STRIP];
-    memset(error, 0, padded * sizeof(REAL));
-    memset(theta, 0, padded * sizeof(REAL));
+    _Alignas(64) REAL error[GROUP] = {0}, theta[GROUP] = {0}, spare[GROUP], values[GROUP];
     for (size_t t = scan->steps; t-- > 0;) {
-        const size_t row = t * scan->neurons + first;
-        const REAL *grad_row = (const REAL *)scan->arrays[0] + row;
-        REAL *out_row = (REAL *)scan->arrays[2] + row;
-        for (size_t i = 0; i < lanes; i += STRIP) {
-            const size_t bytes = (lanes - i) * sizeof(REAL);
-            const REAL *grad_psc = load_strip(grad_row + i, bytes, spare);
-            const REAL *weight = trace + 2 * t * padded + i, *mark = weight + padded;
+        const REAL *grad_psc = load_row(ROW(scan, 0, t, first), lanes * sizeof(REAL), sizeof spare, spare);
+        const REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
+        REAL *grad_current = output_row(ROW(scan, 2, t, first), lanes, stream, values);
 #pragma omp simd
-            for (size_t j = 0; j < STRIP; j++) {
-                error[i + j] = grad_psc[j] + rule.psc_decay * error[i + j];
-                const REAL inter = weight[j] * error[i + j];
-                const REAL kept = theta[i + j] * (mark[j] > 0 ? weight[j] * mark[j] * rule.reset : rule.leak);
-                theta[i + j] = mark[j] > 0 ? inter + kept : kept;
-                grad_current[j] = mark[j] < 0 ? inter : theta[i + j];
-            }
-            store_strip(out_row + i, bytes, grad_current, streaming);
+        for (size_t j = 0; j < GROUP; j++) {
+            error[j] = MULTIPLY_ADD(rule.psc_decay, error[j], grad_psc[j], fused);
+            const REAL inter = weight[j] * error[j];
+            theta[j] = MULTIPLY_ADD(factor[j], theta[j], weight[j] < 0 ? (REAL)0 : inter, fused);
+            grad_current[j] = weight[j] < 0 ? -inter : theta[j];
         }
+        store_row(ROW(scan, 2, t, first), lanes, sizeof(REAL), stream, values);
     }
 }
 
-/* arrays: dL/da [T, N] in, current [T, N] in, dL/dI [T, N] out. numbers: those of read_lif and read_rule. */
-CLONES void NAMED(tssl_backward_block)(const struct scan *scan, size_t first, size_t lanes, void *scratch)
+INLINE void backward_group(RANGE_ARGUMENTS, int fused, int multiply, int stream)
 {
-    const size_t padded = (lanes + STRIP - 1) / STRIP * STRIP;
-    recompute(scan, first, lanes, padded, scratch);
-    scan_back(scan, first, lanes, padded, scratch);
+    recompute_group(scan, first, lanes, scratch, fused, multiply);
+    back_group(scan, first, lanes, scratch, fused, stream);
 }
 
-SCAN_ENTRY(NAMED(tssl_forward), NAMED(tssl_forward_block), 0)
-SCAN_ENTRY(NAMED(tssl_count_spikes), NAMED(tssl_count_block), 0)
-SCAN_ENTRY(NAMED(tssl_backward), NAMED(tssl_backward_block), 2 * steps * sizeof(REAL))
+INLINE void backward_groups(RANGE_ARGUMENTS, int fused, int multiply, int stream)
+{
+    EACH_GROUP(backward_group, scratch, fused, multiply, stream);
+}
 
-#undef STRIP
+/* arrays: dL/da [T, N] in, current [T, N] in, dL/dI [T, N] out. numbers: those of read_lif and read_rule. */
+INLINE void NAMED(tssl_backward)(RANGE_ARGUMENTS, int fused)
+{
+    if (!NAMED(multiplies)(scan, fused))
+        backward_groups(scan, first, lanes, scratch, fused, 0, 0);
+    else if (should_stream(scan, scan->arrays[2], sizeof(REAL)))
+        backward_groups(scan, first, lanes, scratch, fused, 1, 1);
+    else
+        backward_groups(scan, first, lanes, scratch, fused, 1, 0);
+}
+
+SCAN_KERNEL(NAMED(tssl_forward), 0)
+SCAN_KERNEL(NAMED(tssl_count_spikes), 0)
+SCAN_KERNEL(NAMED(tssl_backward), 2 * steps * GROUP * sizeof(REAL))
+
 #undef lif
 #undef rule
 #undef step
 #undef weight_of
-#undef recompute
-#undef scan_back
+#undef forward_group
+#undef forward_groups
+#undef recompute_group
+#undef back_group
+#undef backward_group
+#undef backward_groups

@@ -1,19 +1,20 @@
 """The backward pass of `tssl_core.reference` in the form that the fused kernels compute; shared by C and Triton.
 
 With e[t] = g[t] + (1 - 1/tau_s) e[t+1] the reference's G[t] is e[t] / tau_s. A kernel runs the neuron forwards once
-more and keeps, for each step, a weight of e[t] and a mark::
+more and keeps, for each step, a weight of e[t] and a factor of theta::
 
-    weight = surrogate'(u) / tau_s, mark = -1      where the gate takes the surrogate, a[t] < gate_below
-    weight = clamp(1 / delta u) / tau_s, mark = u  at other spikes
-    weight = 0, mark = 0                           at other silent steps
+    weight = -surrogate'(u) / tau_s, factor = leak              where the gate takes the surrogate, a[t] < gate_below
+    weight = clamp(1 / delta u) / tau_s, factor = weight u reset  at other spikes
+    weight = 0, factor = leak                                   at other silent steps
 
-and then scans backwards, where the factor of theta is weight mark reset at a spike, and the leak at a silent step::
+so that the sign of the weight tells where the surrogate is, and then scans backwards::
 
-    theta    = weight e[t] + factor theta   (the first term at spikes only)
-    dL/dI[t] = weight e[t] where mark < 0, else theta
+    theta    = max(weight, 0) e[t] + factor theta
+    dL/dI[t] = -weight e[t] where weight < 0, else theta
 
 The logistic surrogate's derivative is 1 / (4 width cosh(x / 2)^2) at x = (u - threshold) / width. The hyperbolic
-cosine is taken from the Taylor series in (x / 2)^2: ten terms are exact in float32 up to the limit of 8 on x.
+cosine is a polynomial in (x / 2)^2: ten terms of its Taylor series, or seven fitted ones, are exact in float32 up to
+the limit of 8 on x.
 """
 
 import math

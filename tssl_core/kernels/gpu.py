@@ -8,6 +8,7 @@ PyTorch multiplies by the reciprocal instead of dividing by a time constant; in 
 
 import functools
 import importlib.util
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,16 +37,16 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
 def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
     """Return the PSC of `current`; see `tssl_core.reference.forward`."""
     psc = torch.empty_like(current)
-    _launch(_kernels().forward_kernel, current, (current, psc), _neuron(lif))
+    launch(_kernels().forward_kernel, current, (current, psc), _neuron(lif))
     return psc
 
 
 def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
     """Return dL/dI; see `tssl_core.reference.backward`."""
     grad_current = torch.empty_like(current)
-    weights, marks = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
-    arrays = (grad_psc, current, grad_current, weights, marks, _gate(current, lif, tssl))
-    _launch(_kernels().backward_kernel, current, arrays, (*_neuron(lif), *Coefficients.of(lif, tssl)))
+    weights, factors = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
+    arrays = (grad_psc, current, grad_current, weights, factors, _gate(current, lif, tssl))
+    launch(_kernels().backward_kernel, current, arrays, (*_neuron(lif), *Coefficients.of(lif, tssl)))
     return grad_current
 
 
@@ -58,16 +59,32 @@ def _gate(current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
     if tssl.gate != "layer":
         return low
     count = torch.zeros(1, dtype=torch.int64, device=current.device)
-    _launch(_kernels().count_kernel, current, (current, count), _neuron(lif))
+    launch(_kernels().count_kernel, current, (current, count), _neuron(lif))
     return torch.where(count.double() / current.numel() <= tssl.layer_rate, low, high)
 
 
-def _launch(kernel: Any, current: Tensor, arrays: tuple[Tensor, ...], numbers: tuple[float, ...]) -> None:
+def launch(kernel: Any, current: Tensor, arrays: Sequence[Tensor], numbers: Sequence[float], **options: object) -> None:
+    """Run a Triton kernel ``(*arrays, steps, neurons, *numbers, BLOCK)``, one program for each block of neurons.
+
+    Parameters
+    ----------
+    kernel : triton.JITFunction
+        The kernel.
+    current : Tensor
+        ``[T, ...]``; sets the number of steps and of neurons, and the device.
+    arrays : sequence of Tensor
+        What the kernel reads and writes, contiguous.
+    numbers : sequence of float
+        The kernel's parameters; in float32 there.
+    **options
+        For Triton's compiler.
+    """
     steps = current.shape[0]
     neurons = current.numel() // steps
     if neurons:
         with torch.cuda.device_of(current):
-            kernel[((neurons + _BLOCK - 1) // _BLOCK,)](*arrays, steps, neurons, *numbers, BLOCK=_BLOCK)
+            programs = (neurons + _BLOCK - 1) // _BLOCK
+            kernel[(programs,)](*arrays, steps, neurons, *map(float, numbers), BLOCK=_BLOCK, **options)
 
 
 def _neuron(lif: LIFParams) -> tuple[float, float, float]:

@@ -74,7 +74,7 @@ def _weight(
     quotient = psc_gain / tl.where(is_gated, surrogate_scale * (cosh * cosh), delta_u)
     slope = tl.where(quotient < weight_min, weight_min, quotient)
     slope = tl.where(slope > weight_max, weight_max, slope)
-    return tl.where(is_gated, quotient, tl.where(is_spike, slope, 0.0))
+    return tl.where(is_gated, -quotient, tl.where(is_spike, slope, 0.0))
 
 
 @triton.jit
@@ -83,7 +83,7 @@ def backward_kernel(
     current,
     grad_current,
     weights,
-    marks,
+    factors,
     gate_below,
     steps,
     neurons,
@@ -101,14 +101,14 @@ def backward_kernel(
     reset,
     BLOCK: tl.constexpr,
 ):
-    """Write dL/dI ``[T, N]``; `weights` and `marks` are float32 scratch ``[T, N]``, `gate_below` is one float32."""
+    """Write dL/dI ``[T, N]``; `weights` and `factors` are float32 scratch ``[T, N]``, `gate_below` is one float32."""
     index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = index < neurons
     grad_psc += index
     current += index
     grad_current += index
     weights += index
-    marks += index
+    factors += index
     psc_limit = tl.load(gate_below)
     membrane = tl.zeros([BLOCK], tl.float32)
     synapse = tl.zeros([BLOCK], tl.float32)
@@ -129,10 +129,10 @@ def backward_kernel(
             psc_gain,
         )
         tl.store(weights, weight, mask=inside)
-        tl.store(marks, tl.where(is_gated, -1.0, tl.where(is_spike, u, 0.0)), mask=inside)
+        tl.store(factors, tl.where(is_spike & ~is_gated, weight * u * reset, leak), mask=inside)
         current += neurons
         weights += neurons
-        marks += neurons
+        factors += neurons
         grad_psc += neurons
         grad_current += neurons
 
@@ -141,16 +141,15 @@ def backward_kernel(
     theta = tl.zeros([BLOCK], tl.float32)
     for _ in range(steps):
         weights -= neurons
-        marks -= neurons
+        factors -= neurons
         grad_psc -= neurons
         grad_current -= neurons
         weight = tl.load(weights, mask=inside, other=0.0)
-        mark = tl.load(marks, mask=inside, other=0.0)
+        factor = tl.load(factors, mask=inside, other=0.0)
         error = tl.load(grad_psc, mask=inside, other=0.0).to(tl.float32) + psc_decay * error
         inter = weight * error
-        kept = theta * tl.where(mark > 0, weight * mark * reset, leak)
-        theta = tl.where(mark > 0, inter + kept, kept)
-        gradient = tl.where(mark < 0, inter, theta)
+        theta = tl.where(weight < 0, 0.0, inter) + factor * theta
+        gradient = tl.where(weight < 0, -inter, theta)
         tl.store(grad_current, gradient.to(grad_current.dtype.element_ty), mask=inside)
 
 

@@ -1,9 +1,9 @@
-/* What compiled scans share: the call, clones for each CPU, the loop over blocks, strips, output past the caches.
+/* What compiled scans share: the call, a copy for each processor, rows of a group, threads, output past the caches.
  *
- * A scan maps [steps, neurons] to [steps, neurons], one recurrence a neuron. Its kernel does a block of adjacent
- * neurons over all steps; a row of the block is taken in strips of a cache line, whose plain loop the compiler
- * vectorises. Kernels hide the latency of memory by fetching the next block's rows as they go, since the processor
- * does not foresee so many rows at once. native.py tells how to add a scan.
+ * A scan maps [steps, neurons] to [steps, neurons], one recurrence a neuron. Its kernel does a group of adjacent neurons
+ * over all steps, so that their state stays in registers; plain loops over the group are what the compiler vectorises.
+ * The processor does not foresee so many rows at once, so kernels fetch rows of a later group as they go. native.py
+ * tells how to add a scan.
  */
 #ifndef TSSL_SCAN_H
 #define TSSL_SCAN_H
@@ -23,24 +23,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
-#define FETCH(address) __builtin_prefetch(address)
-
-/* One copy of a kernel for each generation of x86-64, chosen as the library is loaded (needs GNU ifunc). */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute)
-#if __has_attribute(target_clones)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#endif
-#endif
-#ifndef CLONES
-#define CLONES
-#endif
 
 enum {
-    STRIP_BYTES = 64,          /* a cache line, and a register of AVX-512 */
-    MAX_LANES = 512,           /* neurons in a block */
-    SCRATCH_BYTES = 256 << 10, /* target for a block's scratch: a part of the L2 cache */
-    STREAM_BYTES = 8 << 20,    /* a larger output goes to memory past the caches */
-    MIN_WORK = 16 << 10,       /* elements for which waking another thread pays */
+    GROUP = 64,             /* neurons in a group: four registers of AVX-512 in float32 */
+    FETCH_AHEAD = 512,      /* neurons between a group and that whose rows it fetches */
+    STREAM_BYTES = 8 << 20, /* a larger output goes to memory past the caches */
+    MIN_WORK = 16 << 10,    /* elements for which waking another thread pays */
 };
 
 /* One call: `arrays` and `numbers` mean what the kernel takes them to mean. */
@@ -50,84 +38,144 @@ struct scan {
     const double *numbers;
 };
 
-/* Does neurons [first, first + lanes), with as much scratch a neuron as its entry point asks for, to the next strip. */
-typedef void (*block_kernel)(const struct scan *scan, size_t first, size_t lanes, void *scratch);
+/* Does neurons [first, first + lanes), with as much scratch a group as its entry point asks for. */
+typedef void (*range_kernel)(const struct scan *scan, size_t first, size_t lanes, void *scratch);
 
-/* The strip that starts at `strip` and has `bytes` left in its row: in place, or padded with zeros in `spare`. */
-INLINE const void *load_strip(const void *strip, size_t bytes, void *spare)
+#define RANGE_ARGUMENTS const struct scan *scan, size_t first, size_t lanes, void *scratch
+
+/* x y + z, with one rounding where `fused` says that the processor has an instruction for that. */
+#define MULTIPLY_ADD(x, y, z, fused) ((fused) ? FMA(x, y, z) : (x) * (y) + (z))
+#define FMA(x, y, z) _Generic((x), float : __builtin_fmaf, double : __builtin_fma)(x, y, z)
+
+/* A number to divide by. `exact` says that x * inverse + x * rest, with two roundings, is the very quotient of any float
+ * x of at least 1e-29: two multiplications in the place of a slow division. */
+struct divisor {
+    double value;
+    float inverse, rest;
+    int exact;
+};
+
+/* `numbers` holds the value, and whether scan_divides_exactly has found it exact. */
+INLINE struct divisor read_divisor(const double *numbers)
 {
-    if (bytes >= STRIP_BYTES)
-        return strip;
-    memset(spare, 0, STRIP_BYTES);
-    return memcpy(spare, strip, bytes);
+    const float value = (float)numbers[0], inverse = (float)(1 / (double)value);
+    return (struct divisor){numbers[0], inverse, (float)(1 / (double)value - (double)inverse), numbers[1] != 0};
 }
 
-/* Write a strip of which `bytes` are left in the row. */
-INLINE void store_strip(void *strip, size_t bytes, const void *values, int streaming)
+#define DIVIDE(x, divisor, multiply)                                                                                   \
+    ((multiply) ? FMA(x, (REAL)(divisor).inverse, (x) * (REAL)(divisor).rest) : (x) / (REAL)(divisor).value)
+
+/* Row t of an array of REAL, from neuron `first` on. */
+#define ROW(scan, array, t, first) ((REAL *)(scan)->arrays[array] + (t) * (scan)->neurons + (first))
+
+/* A row of a group to read: in place, or padded with zeros in `spare` if it is not full. */
+INLINE const void *load_row(const void *row, size_t bytes, size_t group_bytes, void *spare)
 {
-    if (bytes < STRIP_BYTES) {
-        memcpy(strip, values, bytes);
-        return;
-    }
+    if (bytes == group_bytes)
+        return row;
+    memset(spare, 0, group_bytes);
+    return memcpy(spare, row, bytes);
+}
+
+/* Fetch the row of a later group; past the end of the array nothing happens. */
+INLINE void fetch_row(const void *row, size_t group_bytes)
+{
+    for (size_t line = 0; line < group_bytes; line += 64)
+        __builtin_prefetch((const char *)row + line);
+}
+
+/* Write a row past the caches. */
+INLINE void stream_row(void *row, size_t bytes, const void *values)
+{
 #ifdef __SSE2__
-    if (streaming) {
-        for (int i = 0; i < STRIP_BYTES / 16; i++)
-            _mm_stream_si128((__m128i *)strip + i, _mm_load_si128((const __m128i *)values + i));
-        return;
-    }
+    for (size_t i = 0; i < bytes / 16; i++)
+        _mm_stream_si128((__m128i *)row + i, _mm_load_si128((const __m128i *)values + i));
+#else
+    memcpy(row, values, bytes);
 #endif
-    (void)streaming;
-    memcpy(strip, values, STRIP_BYTES);
 }
 
-/* Whether an output is large enough to stream, and every strip of it aligned for that. */
+/* Whether an output is large enough to stream, and every row of a group aligned for that. */
 INLINE int should_stream(const struct scan *scan, const void *output, size_t size)
 {
     return scan->steps * scan->neurons * size > STREAM_BYTES && (uintptr_t)output % 16 == 0 &&
            scan->neurons * size % 16 == 0;
 }
 
-static inline size_t block_lanes(size_t bytes_per_neuron)
+/* Where a kernel writes a row of a group: in place, or in `spare`, from where store_row takes it. */
+INLINE void *output_row(void *row, size_t lanes, int stream, void *spare)
 {
-    const size_t lanes = bytes_per_neuron ? SCRATCH_BYTES / bytes_per_neuron / 64 * 64 : MAX_LANES;
-    return lanes < 64 ? 64 : lanes > MAX_LANES ? MAX_LANES : lanes;
+    return stream || lanes < GROUP ? spare : row;
 }
 
-static inline int useful_threads(int threads, size_t elements, size_t blocks)
+/* Finish a row that was written to what output_row gave. */
+INLINE void store_row(void *row, size_t lanes, size_t size, int stream, const void *spare)
 {
-    const size_t worth = elements / MIN_WORK < blocks ? elements / MIN_WORK : blocks;
-    return worth <= 1 ? 1 : (size_t)threads < worth ? threads : (int)worth;
+    if (lanes < GROUP)
+        memcpy(row, spare, lanes * size);
+    else if (stream)
+        stream_row(row, GROUP * size, spare);
 }
 
-/* Run a kernel over all neurons. Returns 0, or -1 if there was no memory for scratch. */
-static inline int run_blocks(block_kernel kernel, const struct scan *scan, size_t bytes_per_neuron, int threads)
+/* In a range kernel, call `function(scan, first, lanes, ...)` for each group; of full ones the compiler knows that. */
+#define EACH_GROUP(function, ...)                                                                                      \
+    do {                                                                                                               \
+        for (; lanes >= GROUP; lanes -= GROUP, first += GROUP)                                                         \
+            function(scan, first, GROUP, __VA_ARGS__);                                                                 \
+        if (lanes)                                                                                                     \
+            function(scan, first, lanes, __VA_ARGS__);                                                                 \
+    } while (0)
+
+/* Run a kernel over all neurons, an equal share for each thread. Returns 0, or -1 if there was no memory for scratch. */
+static inline int run_range(range_kernel kernel, const struct scan *scan, size_t bytes_per_group, int threads)
 {
-    const size_t lanes = block_lanes(bytes_per_neuron), neurons = scan->neurons;
-    const ptrdiff_t blocks = (ptrdiff_t)((neurons + lanes - 1) / lanes);
-    const int useful = useful_threads(threads, scan->steps * neurons, (size_t)blocks);
+    const size_t groups = (scan->neurons + GROUP - 1) / GROUP, worth = scan->steps * scan->neurons / MIN_WORK;
+    const size_t most = worth < groups ? worth : groups;
+    const ptrdiff_t shares = most <= 1 ? 1 : (size_t)threads < most ? threads : (ptrdiff_t)most;
     int failed = 0;
-    (void)useful; /* without OpenMP */
-#pragma omp parallel num_threads(useful) reduction(| : failed)
-    {
-        void *scratch = aligned_alloc(64, lanes * bytes_per_neuron + 64);
-        failed = !scratch;
-#pragma omp for schedule(static)
-        for (ptrdiff_t block = 0; block < blocks; block++) {
-            const size_t first = (size_t)block * lanes;
-            if (!failed)
-                kernel(scan, first, neurons - first < lanes ? neurons - first : lanes, scratch);
-        }
+#pragma omp parallel for num_threads((int)shares) schedule(static, 1) reduction(| : failed)
+    for (ptrdiff_t share = 0; share < shares; share++) {
+        const size_t begin = groups * (size_t)share / (size_t)shares * GROUP;
+        const size_t end = groups * (size_t)(share + 1) / (size_t)shares * GROUP;
+        void *scratch = aligned_alloc(64, bytes_per_group + 64);
+        failed |= !scratch;
+        if (scratch && begin < scan->neurons)
+            kernel(scan, begin, (end < scan->neurons ? end : scan->neurons) - begin, scratch);
         free(scratch);
     }
     return failed ? -1 : 0;
 }
 
-/* The entry point of a kernel, for native.py. */
-#define SCAN_ENTRY(name, kernel, bytes_per_neuron)                                                                     \
-    EXPORT int name(size_t steps, size_t neurons, void *const *arrays, const double *numbers, int threads)             \
+/* Generation of x86-64 whose copy of a kernel runs here: 0 any, 1 with AVX2 and FMA, 2 with AVX-512. */
+EXPORT int scan_generation(void);
+
+/* SCAN_KERNEL makes an entry point for native.py, <name>_entry, of a range kernel that takes one argument more: `fused`,
+ * whether FMA is one instruction. It compiles a copy for each generation of processors and chooses as it is called. */
+#define SCAN_KERNEL(name, bytes_per_group) SCAN_COPIES(name, bytes_per_group) /* once `name` is expanded */
+#define SCAN_COPY(name, copy, fused, ...)                                                                              \
+    __VA_ARGS__ static void name##_##copy(RANGE_ARGUMENTS) { name(scan, first, lanes, scratch, fused); }
+#define SCAN_ENTRY(name, bytes_per_group, ...)                                                                         \
+    EXPORT int name##_entry(size_t steps, size_t neurons, void *const *arrays, const double *numbers, int threads)     \
     {                                                                                                                  \
+        static const range_kernel copies[] = {__VA_ARGS__};                                                            \
         const struct scan scan = {steps, neurons, arrays, numbers};                                                    \
-        return run_blocks(kernel, &scan, bytes_per_neuron, threads);                                                   \
+        return run_range(copies[scan_generation()], &scan, bytes_per_group, threads);                                  \
     }
+#if defined(__x86_64__)
+#define SCAN_COPIES(name, bytes_per_group)                                                                             \
+    SCAN_COPY(name, avx512, 1, __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))))                          \
+    SCAN_COPY(name, avx2, 1, __attribute__((target("avx2,fma"))))                                                      \
+    SCAN_COPY(name, any, 0, )                                                                                          \
+    SCAN_ENTRY(name, bytes_per_group, name##_any, name##_avx2, name##_avx512)
+#else
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define HAS_FMA 1
+#else
+#define HAS_FMA 0
+#endif
+#define SCAN_COPIES(name, bytes_per_group)                                                                             \
+    SCAN_COPY(name, any, HAS_FMA, )                                                                                    \
+    SCAN_ENTRY(name, bytes_per_group, name##_any)
+#endif
 
 #endif

@@ -5,8 +5,9 @@ To give another neuron fused kernels:
 1. Write its specification in plain PyTorch, a ``forward(current, *parameters)`` and a
    ``backward(grad_output, current, *parameters)`` that map ``[T, ...]`` to ``[T, ...]``; parameters are frozen
    dataclasses of floats, bools and strings. Make a `Backend` of it without a `home`.
-2. Write the same two functions over `tssl_core.kernels.native` (a C file beside ``cpu.c``) or Triton (as in
-   ``gpu_kernels.py``), and make a `Backend` of each.
+2. Write the same two functions over `tssl_core.kernels.native` (a C file as ``cpu.c``, in the neuron's package) or
+   Triton (as in ``gpu_kernels.py``), and make a `Backend` of each. A neuron of `baselines.neurons` that puts out spikes
+   needs only its step and the adjoint of that; see ``spiking.h`` and ``fused.py`` there.
 3. Make a `Scan` of them, and call it. Choice of the backend, autograd, ``torch.compile`` and contiguous memory are
    taken care of here; loading, threads and allocation in `native`.
 """
@@ -21,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from tssl_core.errors import BackendUnavailableError
 
@@ -29,7 +31,10 @@ _SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
 
 
 class Backend(NamedTuple):
-    """One implementation of a scan; its functions get contiguous tensors and return new contiguous ones."""
+    """One implementation of a scan.
+
+    Its functions get tensors that are `is_time_major` and of equal strides, and return a new one of those strides.
+    """
 
     name: str
     home: str | None
@@ -38,14 +43,56 @@ class Backend(NamedTuple):
     """Why it cannot run on a device and dtype, or None if it can."""
     forward: Callable[..., Tensor]
     """``forward(current, *parameters) -> output``"""
-    backward: Callable[..., Tensor]
-    """``backward(grad_output, current, *parameters) -> grad_current``"""
+    backward: Callable[..., Tensor] | None
+    """``backward(grad_output, current, *parameters) -> grad_current``; None where the scan has no gradient."""
+
+    def gradient(self, grad_output: Tensor, current: Tensor, parameters: tuple[object, ...]) -> Tensor:
+        """Call `backward`, which is there."""
+        assert self.backward is not None, "a scan without gradient detaches its input"
+        return self.backward(grad_output, current, *parameters)
+
+
+class _Eager(torch.autograd.Function):
+    """What the registered operator does, without the dispatcher: its overhead is that of a small layer."""
+
+    @staticmethod
+    def forward(ctx: Any, current: Tensor, scan: "Scan", parameters: tuple[object, ...], backend: str) -> Tensor:
+        if not is_time_major(current):
+            current = current.contiguous()
+        ctx.save_for_backward(current)
+        ctx.call = scan, parameters, backend
+        return scan.resolve(backend, current.device, current.dtype).forward(current, *parameters)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
+        (current,) = ctx.saved_tensors
+        scan, parameters, backend = ctx.call
+        if grad_output.stride() != current.stride():
+            grad_output = torch.empty_like(current).copy_(grad_output)
+        chosen = scan.resolve(backend, current.device, current.dtype)
+        return chosen.gradient(grad_output, current, parameters), None, None, None
+
+
+def is_time_major(tensor: Tensor) -> bool:
+    """Whether time steps follow each other in memory without gaps, the neurons of each in the same order, any order."""
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride()[1:], tensor.shape[1:], strict=True)):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return tensor.shape[0] == 1 or tensor.stride(0) == expected
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+"""Tensors that hold data; those that stand for one while a program is traced go to the registered operator."""
 
 
 class Scan:
     """A differentiable map ``[T, ...] -> [T, ...]``, registered as ``torch.ops.tssl.<name>``.
 
-    Autograd keeps nothing but the input for the backward pass.
+    Autograd keeps nothing but the input for the backward pass. Where backends have no backward pass, the scan has no
+    gradient: its output is detached.
 
     Parameters
     ----------
@@ -60,12 +107,18 @@ class Scan:
     def __init__(self, name: str, parameters: tuple[type, ...], backends: tuple[Backend, ...]) -> None:
         self.name, self.backends = name, backends
         self._parameters = parameters
+        self._differentiable = all(backend.backward is not None for backend in backends)
         self._fields = tuple(tuple(field.name for field in fields(kind)) for kind in parameters)
         self._group = functools.lru_cache(maxsize=64)(self._parameters_of)
         self._operator = self._register()
 
     def __call__(self, current: Tensor, *parameters: object, backend: str = "auto") -> Tensor:
         """Run the scan on ``[T, ...]``; raises `BackendUnavailableError` as `resolve` does."""
+        if not self._differentiable:
+            current = current.detach()
+        if type(current) in _PLAIN and not torch.compiler.is_compiling():
+            plain: Tensor = _Eager.apply(current, self, parameters, backend)
+            return plain
         values = [
             getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names
         ]
@@ -113,7 +166,7 @@ class Scan:
         raise BackendUnavailableError(f"no backend of {self.name} can run on {device}; {missed}")
 
     def _register(self) -> Callable[..., Any]:
-        """Register the operator, its gradient, and the shapes of both for tracing."""
+        """Register the operator, its gradient if it has one, and the shapes of both for tracing."""
         hints = {key: hint for kind in self._parameters for key, hint in typing.get_type_hints(kind).items()}
         arguments = ", ".join(f"{_schema_type(hints[field])} {field}" for names in self._fields for field in names)
 
@@ -123,7 +176,7 @@ class Scan:
 
         def backward(grad_output: Tensor, current: Tensor, *values: Any) -> Tensor:
             backend = self.resolve(values[-1], current.device, current.dtype)
-            return backend.backward(grad_output.contiguous(), current.contiguous(), *self._group(*values[:-1]))
+            return backend.gradient(grad_output.contiguous(), current.contiguous(), self._group(*values[:-1]))
 
         def empty(*inputs: Any) -> Tensor:
             output: Tensor = inputs[0].new_empty(inputs[0].shape)
@@ -142,15 +195,16 @@ class Scan:
             mutates_args=(),
             schema=f"(Tensor current, {arguments}, str backend) -> Tensor",
         )
-        gradient = torch.library.custom_op(
-            f"tssl::{self.name}_backward",
-            backward,
-            mutates_args=(),
-            schema=f"(Tensor grad_output, Tensor current, {arguments}, str backend) -> Tensor",
-        )
         operator.register_fake(empty)
-        gradient.register_fake(empty)
-        operator.register_autograd(differentiate, setup_context=keep_input)
+        if self._differentiable:
+            gradient = torch.library.custom_op(
+                f"tssl::{self.name}_backward",
+                backward,
+                mutates_args=(),
+                schema=f"(Tensor grad_output, Tensor current, {arguments}, str backend) -> Tensor",
+            )
+            gradient.register_fake(empty)
+            operator.register_autograd(differentiate, setup_context=keep_input)
         return operator
 
     def _parameters_of(self, *values: Any) -> tuple[object, ...]:

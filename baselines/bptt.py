@@ -1,0 +1,53 @@
+"""Backpropagation through time with a smooth surrogate gradient, as libraries such as SpikingJelly and snnTorch do it.
+
+The neuron is that of `stbp`; surrogate, reset path and loss are what such libraries offer first.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from baselines.method import Method, Task
+from baselines.neurons.iterative_lif import IterativeLIFParams, Surrogate
+from baselines.rate_coding import RateCodedModel, rate_cross_entropy, rate_mean_squared_error
+
+
+@dataclass(frozen=True, kw_only=True)
+class BPTTParameters(IterativeLIFParams):
+    """Those of the neuron, and the loss; the surrogate's default width is SpikingJelly's, whose alpha is 4.
+
+    Parameters
+    ----------
+    loss : {"cross_entropy", "mean_squared_error"}
+        Of the firing rates of the output neurons.
+    """
+
+    surrogate: Surrogate = "sigmoid"
+    surrogate_width: float = 0.25
+    detach_reset: bool = True
+    loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
+
+
+class BPTTModel(RateCodedModel):
+    """A rate-coded network with either loss."""
+
+    def __init__(self, task: Task, parameters: BPTTParameters, backend: str) -> None:
+        super().__init__(task, parameters, backend)
+        self._loss = rate_cross_entropy if parameters.loss == "cross_entropy" else rate_mean_squared_error
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Loss on the firing rates."""
+        return self._loss(output, labels)
+
+
+class BPTT(Method):
+    """Surrogate-gradient descent."""
+
+    name = "bptt"
+    title = "Surrogate BPTT"
+    Parameters = BPTTParameters
+
+    def build(self, task: Task, parameters: BPTTParameters, *, backend: str = "auto") -> BPTTModel:
+        """Make a freshly initialised model."""
+        return BPTTModel(task, parameters, backend)

@@ -1,0 +1,1 @@
+"""Neurons of the baselines: specification, differentiable operator and layer, one file a neuron."""

@@ -1,0 +1,65 @@
+"""What methods share whose networks are read by firing rates; no method itself."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.method import Model, Task
+from baselines.neurons.iterative_lif import IterativeLIF, IterativeLIFParams
+from tssl_core import Network
+
+
+def rate_mean_squared_error(spikes: Tensor, labels: Tensor) -> Tensor:
+    """Squared distance of firing rates and one-hot labels, summed over classes and batch (Wu et al. 2018).
+
+    Parameters
+    ----------
+    spikes : Tensor
+        ``[T, B, classes]``.
+    labels : Tensor
+        True classes, ``[B]``, int64.
+    """
+    rate = spikes.mean(0)
+    return F.mse_loss(rate, F.one_hot(labels, rate.shape[-1]).to(rate.dtype), reduction="sum")
+
+
+def rate_cross_entropy(spikes: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of firing rates as logits, summed over the batch; arguments as above."""
+    return F.cross_entropy(spikes.mean(0), labels, reduction="sum")
+
+
+class RateCodedModel(Model):
+    """Iterative LIF neurons behind every layer, the output layer too; average pooling without neurons, no bias.
+
+    An image is encoded directly: it is the input in every time step.
+
+    Parameters
+    ----------
+    task : Task
+        What to solve.
+    params : IterativeLIFParams
+        Of all neurons.
+    backend : str
+        See `IterativeLIF`.
+    """
+
+    def __init__(self, task: Task, params: IterativeLIFParams, backend: str) -> None:
+        super().__init__()
+        self.time_steps = task.time_steps
+
+        def neuron() -> IterativeLIF:
+            return IterativeLIF(params, backend=backend)
+
+        self.network = Network(
+            task.architecture,
+            task.input_shape,
+            task.classes,
+            neuron=neuron,
+            output_neuron=neuron,
+            pool=nn.AvgPool2d,
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Output spikes ``[T, B, classes]`` of images ``[B, C, H, W]`` or a spike train ``[T, B, C, H, W]``."""
+        gain = inputs.new_ones(self.time_steps) if inputs.dim() == 4 else None
+        output: Tensor = self.network(inputs, gain)
+        return output
