@@ -71,6 +71,12 @@ def reproduce_fashion_mnist(session: nox.Session) -> None:
 
 
 @nox.session
+def reproduce_ablation(session: nox.Session) -> None:
+    """Published versions and single changes of TSSL-BP on FashionMNIST; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "ablation", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """The report of a study again from what is logged; -- STUDY (default: digits)."""
     run(session, "tssl", "report", *(session.posargs or ["digits"]))

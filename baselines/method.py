@@ -85,6 +85,13 @@ class Model(nn.Module, ABC):
     def after_step(self) -> None:
         """Enforce constraints on the weights after each step of the optimiser."""
 
+    def start_epoch(self, epoch: int) -> None:
+        """Take up what is due in an epoch of training; called at the start of each, the first one is 1.
+
+        What it does may depend on `epoch` alone and not on earlier calls, so that a run that is resumed in the middle
+        is the run that was not interrupted.
+        """
+
 
 class Method(ABC):
     """One way to train a network.

@@ -1,11 +1,12 @@
 """TSSL-BP (Zhang & Li, NeurIPS 2020); the neuron and its gradient are in `tssl_core`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import Tensor
 
 from baselines.method import Method, Model, Task
+from baselines.tssl_bp_presets import PRESETS
 from tssl_core import (
     LIFParams,
     SpikingNetwork,
@@ -17,7 +18,12 @@ from tssl_core import (
     van_rossum_loss,
 )
 from tssl_core.errors import ParameterError
-from tssl_core.layers import clamp_weights
+from tssl_core.layers import TSSLNeuron, clamp_weights
+from tssl_core.reset_matrix import ResetMatrixNeuron
+from tssl_core.targets import LONG_WINDOW
+
+PAPER_PATTERN = "01011"
+"""Authors' train for 5 time steps until 1 October 2020, and the paper's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +36,16 @@ class TSSLBPParameters:
         Neuron parameters.
     gradient : TSSLParams
         Variant of the gradient.
+    reset_matrix : bool
+        Whether the intra-neuron term is that of September 2020, see `tssl_core.reset_matrix`, instead of
+        ``gradient.intra_neuron``.
+    warm_up_epochs : int
+        In so many epochs at the start the surrogate gradient is taken everywhere; later, where ``gradient.gate`` says.
     loss : {"van_rossum", "spike_count", "softmax"}
         See `tssl_core.losses`.
     target_pattern : str
-        Desired spike train of the true class, zeros and ones; ``"auto"`` is the authors' choice for T.
+        Desired spike train of the true class, zeros and ones; ``"auto"`` is the authors' last choice for T, ``"paper"``
+        the one that they had before October 2020: 01011 under 10 time steps.
     filter_passes : {1, 2}
         How often the target goes through the PSC filter.
     desired_count, undesired_count : float
@@ -44,6 +56,8 @@ class TSSLBPParameters:
 
     lif: LIFParams = field(default_factory=LIFParams)
     gradient: TSSLParams = field(default_factory=TSSLParams)
+    reset_matrix: bool = False
+    warm_up_epochs: int = 0
     loss: Literal["van_rossum", "spike_count", "softmax"] = "van_rossum"
     target_pattern: str = "auto"
     filter_passes: Literal[1, 2] = 2
@@ -55,11 +69,24 @@ class TSSLBPParameters:
         """Refuse values that would only fail in the middle of a run."""
         if self.weight_limit <= 0:
             raise ParameterError(f"weight_limit is {self.weight_limit}; expected a positive number")
+        if self.warm_up_epochs < 0:
+            raise ParameterError(f"warm_up_epochs is {self.warm_up_epochs}; expected 0 or more")
+        if self.reset_matrix and self.gradient.intra_neuron:
+            raise ParameterError(
+                "reset_matrix is True and gradient.intra_neuron too; expected only one intra-neuron term: turn one off"
+            )
         self.target_train(1)
 
     def target_train(self, time_steps: int) -> Tensor:
         """Desired spike train ``[T]`` of the true class."""
-        return target_spike_train(time_steps, None if self.target_pattern == "auto" else self.target_pattern)
+        pattern: str | None = self.target_pattern
+        if pattern == "paper":
+            pattern = PAPER_PATTERN if time_steps < LONG_WINDOW else "auto"
+        return target_spike_train(time_steps, None if pattern == "auto" else pattern)
+
+    def gradient_in(self, epoch: int) -> TSSLParams:
+        """Variant of the gradient in an epoch, the first one being 1."""
+        return replace(self.gradient, gate="always") if epoch <= self.warm_up_epochs else self.gradient
 
 
 class TSSLBPModel(Model):
@@ -73,8 +100,9 @@ class TSSLBPModel(Model):
             task.input_shape,
             task.classes,
             lif=parameters.lif,
-            tssl=parameters.gradient,
+            tssl=parameters.gradient_in(1),
             backend=backend,
+            neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -106,6 +134,12 @@ class TSSLBPModel(Model):
         """Clamp the weights, as the authors' code does."""
         clamp_weights(self, self.parameters_.weight_limit)
 
+    def start_epoch(self, epoch: int) -> None:
+        """Give every neuron the variant of the gradient that is due."""
+        for module in self.modules():
+            if isinstance(module, TSSLNeuron):
+                module.tssl = self.parameters_.gradient_in(epoch)
+
 
 class TSSLBP(Method):
     """Temporal spike sequence learning via backpropagation."""
@@ -113,8 +147,7 @@ class TSSLBP(Method):
     name = "tssl_bp"
     title = "TSSL-BP"
     Parameters = TSSLBPParameters
-    # The paper's text and its code until 29 October 2020 filter the target once.
-    presets = {"single-filter": {"filter_passes": 1}}  # noqa: RUF012
+    presets = PRESETS
 
     def build(self, task: Task, parameters: TSSLBPParameters, *, backend: str = "auto") -> TSSLBPModel:
         """Make a freshly initialised model."""

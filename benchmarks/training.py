@@ -79,6 +79,7 @@ class Training:
         # Sums stay on the device: reading them each step would make a GPU wait.
         loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.int64)
         self.model.train()
+        self.model.start_epoch(epoch)
         batches = torch.randperm(len(split), generator=order).split(self.config.batch_size)
         bar = tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=not self.execution.progress, unit="step")
         for indices in bar:

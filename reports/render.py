@@ -23,6 +23,10 @@ percentage points; it is a test of the paper only where the number of epochs is 
 fraction of pairs of a test sample and a hidden neuron without a single spike. *ms/sample* is inference in a batch of
 100. A method without spikes has no T."""
 
+PUBLISHED_READING = """\
+None of these numbers is ours. *Here* says whether this study has a finished run of the same method, network and T,
+beside which the comparison sets the first such row; what is *published only* has none. *Seen* was checked in the
+source named, *from memory* was not. Other networks are listed for orientation and do not compare."""
 
 ANYTIME = """\
 Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
@@ -72,13 +76,16 @@ def _summary(results: Results) -> str:
     return f"Made by {commands or 'an unknown command'}. Protocol: {protocols}. Runs: {runs}."
 
 
-def _figures(results: Results, folder: Path) -> list[str]:
-    """Draw the figures for each dataset, and apart for each network and protocol, as only equal ones compare."""
-    parts = []
+def _dataset_title(name: str) -> str:
     known = available_datasets()
+    return known[name].title if name in known else name
+
+
+def _figures(results: Results, folder: Path) -> list[str]:
+    """Draw the figures of each dataset, and apart for each network and protocol, as only equal ones compare."""
+    parts = []
     for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
-        name = str(dataset)
-        dataset_title = known[name].title if name in known else name
+        name, dataset_title = str(dataset), _dataset_title(str(dataset))
         groups = list(of_dataset.groupby(["architecture", "protocol", "epochs"], sort=True))
         for number, (group, finished) in enumerate(groups, start=1):
             file, title = name, dataset_title
@@ -90,9 +97,14 @@ def _figures(results: Results, folder: Path) -> list[str]:
 
 def _figures_of(finished: pd.DataFrame, results: Results, folder: Path, file: str, title: str) -> list[str]:
     """Draw the figures of runs that compare; `results` has their epochs and time steps."""
-    steps_file, anytime_file, curves_file = (f"{file}_{kind}.png" for kind in ("time_steps", "anytime", "training"))
-    figures.accuracy_against_time_steps(finished, folder / steps_file)
-    parts = _figure("Accuracy against time steps", title, steps_file)
+    if figures.time_steps_of(finished).size > 1:
+        accuracy_file, heading = f"{file}_time_steps.png", "Accuracy against time steps"
+        figures.accuracy_against_time_steps(finished, folder / accuracy_file)
+    else:
+        accuracy_file, heading = f"{file}_accuracy.png", "Accuracy"
+        figures.accuracy_of_methods(finished, folder / accuracy_file)
+    parts = _figure(heading, title, accuracy_file)
+    anytime_file, curves_file = f"{file}_anytime.png", f"{file}_training.png"
     if figures.accuracy_after_each_step(finished, results.anytime, folder / anytime_file):
         parts += [*_figure("Accuracy after each time step", title, anytime_file), ANYTIME]
     figures.training_curves(finished, results.epochs, folder / curves_file)
@@ -104,14 +116,21 @@ def _figure(heading: str, title: str, file: str) -> list[str]:
 
 
 def _published(results: Results) -> list[str]:
-    networks = {
-        (dataset, parse_architecture(architecture).plain)
-        for dataset, architecture in zip(results.runs["dataset"], results.runs["architecture"], strict=True)
-    }
-    rows = [row for row in published_results() if (row.dataset, row.architecture) in networks]
-    if not rows:
-        return ["## Published results", "None are known for these networks."]
-    return ["## Published results for the same networks", markdown(published_table(rows))]
+    """A table of published results for each network of the study, and one for the other networks of each dataset."""
+    parts: list[str] = []
+    for dataset, runs in results.runs.groupby("dataset", sort=True):
+        rows = [row for row in published_results() if row.dataset == dataset]
+        networks = sorted({parse_architecture(architecture).plain for architecture in runs["architecture"]})
+        groups = {network: [row for row in rows if row.architecture == network] for network in networks}
+        groups["other networks"] = [row for row in rows if row.architecture not in networks]
+        finished = results.finished[results.finished["dataset"] == dataset]
+        for name, group in groups.items():
+            if group:
+                parts += [
+                    f"## Published results: {_dataset_title(str(dataset))}, {name}",
+                    markdown(published_table(group, finished)),
+                ]
+    return [*parts, PUBLISHED_READING] if parts else ["## Published results", "None are known for these datasets."]
 
 
 def _facts(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Tables of a report: pure functions of the tidy table of runs."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -59,20 +59,36 @@ def unfinished_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"time_steps": "T"}).fillna(NOTHING)
 
 
-def published_table(results: list[Published]) -> pd.DataFrame:
-    """Published results as they are, with source and certainty."""
-    return pd.DataFrame(
+def published_table(results: Sequence[Published], finished: pd.DataFrame) -> pd.DataFrame:
+    """Published results as they are, with source and certainty, and whether there is a run to compare with.
+
+    Parameters
+    ----------
+    results : sequence of Published
+        All of one dataset.
+    finished : DataFrame
+        Finished runs of that dataset; none of their numbers is shown.
+    """
+    runs = finished[["architecture", "method", "time_steps"]].drop_duplicates()
+    ours = [
+        (parse_architecture(architecture).plain, method, int(steps))
+        for architecture, method, steps in runs.itertuples(index=False)
+    ]
+    table = pd.DataFrame(
         {
-            "dataset": row.dataset,
-            "network": row.architecture,
+            "network": row.architecture or row.network,
             "method": row.title,
             "T": row.time_steps or NOTHING,
             "epochs": row.epochs or NOTHING,
             "accuracy %": str(row),
-            "source": row.source + ("" if row.certainty == "seen" else " (from memory, not checked)"),
+            "certainty": row.certainty_text,
+            "here": "run" if any(row.matches(*run) for run in ours) else "published only",
+            "source": row.source,
         }
         for row in results
     )
+    one_network = table["network"].nunique() == 1
+    return table.drop(columns="network") if one_network else table
 
 
 def _comparison_row(cell: Mapping[Hashable, Any]) -> dict[str, Any]:
@@ -87,7 +103,7 @@ def _comparison_row(cell: Mapping[Hashable, Any]) -> dict[str, Any]:
         "n": cell["n"],
         "last epoch %": percent(cell["last_mean"], cell["last_std"]),
         "best epoch %": percent(cell["best_mean"], cell["best_std"]),
-        "published %": NOTHING if published is None else str(published),
+        "published %": _published(published),
         "source": _source(published),
         "difference": _difference(cell["best_mean"], published),
         "silent": NOTHING if pd.isna(cell["silent"]) else f"{cell['silent']:.1%}",
@@ -101,11 +117,18 @@ def percent(mean: float, std: float) -> str:
     return f"{100 * mean:.2f}" + ("" if pd.isna(std) else f" ± {100 * std:.2f}")
 
 
+def _published(published: Published | None) -> str:
+    if published is None:
+        return NOTHING
+    return str(published) if published.certainty == "seen" else f"{published}, from memory"
+
+
 def _source(published: Published | None) -> str:
     if published is None:
         return NOTHING
     epochs = f"{published.epochs} epochs" if published.epochs else "epochs not known"
-    return f"{published.source}; {epochs}"
+    certainty = "" if published.certainty_text == "seen" else f"; {published.certainty_text}"
+    return f"{published.source}; {epochs}{certainty}"
 
 
 def _difference(best_mean: float, published: Published | None) -> str:

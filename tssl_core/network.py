@@ -111,6 +111,8 @@ class SpikingNetwork(nn.Module):
         Variant of the gradient.
     backend : str
         See `spiking_psc`.
+    neuron_type : type
+        Of every neuron, hidden and output.
     """
 
     def __init__(
@@ -122,13 +124,14 @@ class SpikingNetwork(nn.Module):
         lif: LIFParams | None = None,
         tssl: TSSLParams | None = None,
         backend: str = "auto",
+        neuron_type: type[TSSLNeuron] = TSSLNeuron,
     ) -> None:
         super().__init__()
         self.lif = lif or LIFParams()
         variant = tssl or TSSLParams()
 
         def neuron() -> TSSLNeuron:
-            return TSSLNeuron(self.lif, variant, backend=backend)
+            return neuron_type(self.lif, variant, backend=backend)
 
         self.layers = Network(architecture, input_shape, classes, neuron=neuron, output_neuron=neuron, pool=SumPool)
 

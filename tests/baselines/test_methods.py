@@ -38,6 +38,18 @@ def test_a_method_is_called_like_its_file_and_has_a_frozen_dataclass_of_paramete
     assert method_title(name).startswith(method.title)
 
 
+def weights_reached(model: Model, images: torch.Tensor) -> list[bool]:
+    """Run six images back through a model, and tell of each weight tensor whether its gradient is not zero."""
+    model.zero_grad()
+    loss = model.loss(model(images), torch.tensor([0, 1, 2, 3, 4, 5]))
+    assert loss.dim() == 0
+    assert loss.isfinite()
+    loss.backward()
+    gradients = [parameter.grad for parameter in model.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+    return [bool(gradient.any()) for gradient in gradients if gradient is not None]
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_maps_images_to_scores_and_its_loss_reaches_every_weight(name: str, architecture: str) -> None:
@@ -45,18 +57,16 @@ def test_a_model_maps_images_to_scores_and_its_loss_reaches_every_weight(name: s
     time_steps = 20 if ":" in name else 5
     _, model = build(name, architecture, time_steps)
     images = 3 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-    labels = torch.tensor([0, 1, 2, 3, 4, 5])
     output = model(images)
     assert output.shape[1:] == (6, 10)
     assert model.scores(output).shape == (6, 10)
-    loss = model.loss(output, labels)
-    assert loss.dim() == 0
-    assert loss.isfinite()
-    loss.backward()
-    for parameter in model.parameters():
-        assert parameter.grad is not None
-        assert parameter.grad.isfinite().all()
-        assert parameter.grad.abs().sum() > 0
+    reached = weights_reached(model, images)
+    if ":" in name and not all(reached):
+        # A preset's gradient may go through spikes alone, and needs some in every layer: positive weights make them.
+        for parameter in model.parameters():
+            parameter.data.abs_()
+        reached = weights_reached(model, images)
+    assert all(reached)
     model.after_step()
 
 

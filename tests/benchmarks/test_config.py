@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from baselines.method import get_method
 from benchmarks.config import RunConfig, parse_override, read_toml, validate_run
 from benchmarks.errors import ConfigError
 from benchmarks.study import PROFILES, config_path, load_study
@@ -130,6 +131,23 @@ def test_every_study_of_the_suite_is_valid_in_every_profile(name: str, profile: 
     assert study.name == name
     assert len(study.cells) == len({cell.config.run_key for cell in study.cells}) > 0
     assert {cell.config.protocol for cell in study.cells} == {profile}
+
+
+def test_the_ablation_holds_every_variant_of_tssl_bp_and_changes_nothing_else() -> None:
+    variants = ["tssl_bp", *(f"tssl_bp:{preset}" for preset in get_method("tssl_bp").presets)]
+    for profile, epochs, seeds in (("smoke", 1, 1), ("quick", 5, 2), ("paper", 100, 5)):
+        cells = [cell.config for cell in load_study("ablation", profile=profile).cells]
+        assert [(c.method, c.seed) for c in cells] == [(name, seed) for name in variants for seed in range(seeds)]
+        assert {(c.dataset, c.architecture, c.time_steps, c.epochs) for c in cells} == {
+            ("fashion_mnist", "400-400", 5, epochs)
+        }
+        assert len({c.optimizer for c in cells}) == 1
+
+
+def test_the_ablation_runs_on_the_digits_too() -> None:
+    cells = load_study("ablation", profile="smoke", overrides=["run.dataset=digits", "run.architecture=30"]).cells
+    assert {cell.config.dataset for cell in cells} == {"digits"}
+    assert [cell.skip_reason for cell in cells] == [None] * len(cells)
 
 
 def write_study(tmp_path: Path, text: str) -> str:

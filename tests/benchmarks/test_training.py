@@ -48,6 +48,15 @@ def test_the_same_configuration_twice_gives_equal_weights_bit_for_bit(method: st
     assert first[1].accuracy_at_step == second[1].accuracy_at_step
 
 
+def test_the_model_is_told_each_epoch_before_its_first_step() -> None:
+    training = prepare(config_of(epochs=3, train_samples=64), Execution(device="cpu"), DIGITS)
+    told: list[str] = []
+    training.model.start_epoch = lambda epoch: told.append(f"epoch {epoch}")  # type: ignore[method-assign]
+    training.model.after_step = lambda: told.append("step")  # type: ignore[method-assign]
+    list(training.epochs())
+    assert told == ["epoch 1", "step", "step", "epoch 2", "step", "step", "epoch 3", "step", "step"]
+
+
 def test_another_seed_gives_other_weights() -> None:
     first, second = train(config_of(seed=0)), train(config_of(seed=1))
     assert not any(torch.equal(first[2][name], second[2][name]) for name in first[2])

@@ -3,41 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
 from benchmarks.config import Execution
-from benchmarks.records import METRIC_COLUMNS
 from benchmarks.study import load_study
 from benchmarks.sweep import run_study
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker
-from reports.figures import accuracy_after_each_step, styles
-from reports.load import ReportError, Results, _results, results_from_csv, results_from_tracking
-from reports.published import published_for, published_results
+from benchmarks.tracking import MlflowTracker
+from reports.figures import accuracy_after_each_step
+from reports.load import ReportError, results_from_csv, results_from_tracking
 from reports.render import write_report
 from reports.tables import comparison_table, summarise, unfinished_table
-
-
-def run_row(**changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys([*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS])
-    row |= {"dataset": "fashion_mnist", "method": "tssl_bp", "architecture": "400-400", "time_steps": "5", "seed": "0"}
-    row |= {"epochs": "100", "protocol": "paper", "status": "finished", "accuracy_last": 0.89, "accuracy_best": 0.90}
-    row |= {"silent_fraction": 0.8, "latency_ms": 0.5, "training_seconds": 60.0, **changes}
-    identity = "".join(str(row[key]) for key in CONFIG_COLUMNS)
-    return {**row, "run_key": identity}
-
-
-def epoch_row(run: dict[str, Any], epoch: int, test_accuracy: float) -> dict[str, Any]:
-    return {"run_key": run["run_key"], "epoch": epoch, "test_accuracy": test_accuracy}
-
-
-def results_of(*runs: dict[str, Any]) -> Results:
-    epochs = [epoch_row(run, epoch, 0.1 * epoch) for run in runs for epoch in (1, 2, 3)]
-    steps = [(run["run_key"], step, 0.1 * step) for run in runs for step in range(1, int(run["time_steps"]) + 1)]
-    anytime = pd.DataFrame(steps, columns=["run_key", "step", "accuracy"])
-    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)
-
+from tests.reports.made import results_of, run_row
 
 SEEDS = results_of(
     run_row(seed="0", accuracy_best=0.8970),
@@ -90,21 +67,6 @@ def test_a_method_without_published_value_or_time_steps_has_neither() -> None:
     results = results_of(run_row(dataset="digits", method="ann", time_steps="1", silent_fraction=None), run_row())
     ann = comparison_table(results.finished).set_index("method").loc["ANN (ReLU)"]
     assert [ann[key] for key in ("T", "published %", "source", "difference", "silent")] == ["-"] * 5
-
-
-def test_published_values_are_looked_up_by_network_and_time_steps() -> None:
-    assert published_for("mnist", "15C5-P2-40C5-P2-300", "tssl_bp", 5) is not None
-    assert published_for("mnist", "15C5-P2-40C5-P2-300", "tssl_bp", 10) is None
-    assert published_for("mnist", "400-400", "tssl_bp", 5) is None
-    assert published_for("fashion_mnist", "400-400", "ann", 1) is not None
-
-
-def test_every_published_result_has_a_number_a_source_and_a_certainty() -> None:
-    for row in published_results():
-        assert row.mean is not None or row.best is not None
-        assert row.source
-        assert row.certainty in ("seen", "memory")
-        assert all(50 < value < 100 for value in (row.mean, row.best) if value is not None)
 
 
 def test_a_finished_run_counts_before_a_failed_one_and_a_later_one_before_an_earlier() -> None:
@@ -176,11 +138,6 @@ def test_a_report_of_before_the_accuracy_after_each_step_was_measured_can_be_mad
     assert "_anytime.png" not in write_report(again, tmp_path / "again", title="Made").read_text()
 
 
-def test_every_method_has_its_own_colour() -> None:
-    looks = styles()
-    assert len({style.color for style in looks.values()}) == len(looks)
-
-
 def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the_second_time(
     store: str, tmp_path: Path
 ) -> None:
@@ -191,7 +148,7 @@ def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the
     write_report(results_from_tracking(store, "digits"), folders[1], title="Digits")
     write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits")
     files = sorted(path.name for path in folders[0].iterdir())
-    tables, plots = ["anytime.csv", "epochs.csv", "report.md", "results.csv"], ["anytime", "time_steps", "training"]
+    tables, plots = ["anytime.csv", "epochs.csv", "report.md", "results.csv"], ["accuracy", "anytime", "training"]
     assert files == sorted([*tables, *(f"digits_{plot}.png" for plot in plots)])
     for name in files:
         contents = {(folder / name).read_bytes() for folder in folders}

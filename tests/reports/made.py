@@ -1,0 +1,29 @@
+"""Results that were made up, for tests."""
+
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.records import METRIC_COLUMNS
+from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS
+from reports.load import Results, _results
+
+
+def run_row(**changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys([*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS])
+    row |= {"dataset": "fashion_mnist", "method": "tssl_bp", "architecture": "400-400", "time_steps": "5", "seed": "0"}
+    row |= {"epochs": "100", "protocol": "paper", "status": "finished", "accuracy_last": 0.89, "accuracy_best": 0.90}
+    row |= {"silent_fraction": 0.8, "latency_ms": 0.5, "training_seconds": 60.0, **changes}
+    identity = "".join(str(row[key]) for key in CONFIG_COLUMNS)
+    return {**row, "run_key": identity}
+
+
+def epoch_row(run: dict[str, Any], epoch: int, test_accuracy: float) -> dict[str, Any]:
+    return {"run_key": run["run_key"], "epoch": epoch, "test_accuracy": test_accuracy}
+
+
+def results_of(*runs: dict[str, Any]) -> Results:
+    epochs = [epoch_row(run, epoch, 0.1 * epoch) for run in runs for epoch in (1, 2, 3)]
+    steps = [(run["run_key"], step, 0.1 * step) for run in runs for step in range(1, int(run["time_steps"]) + 1)]
+    anytime = pd.DataFrame(steps, columns=["run_key", "step", "accuracy"])
+    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)
