@@ -4,13 +4,14 @@ import io
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from baselines.method import method_title
-from reports.figures import MANY, accuracy_of_methods, styles, training_curves
+from reports.figures import MANY, accuracy_after_each_step, accuracy_of_methods, styles, training_curves
 from reports.load import Results
 from reports.render import write_report
 from tests.reports.made import results_of, run_row
@@ -54,11 +55,28 @@ def test_more_methods_than_one_plot_can_hold_get_a_panel_each(monkeypatch: pytes
     assert titles_and_labels(many, monkeypatch, tmp_path) == [(method_title(name), []) for name in names]
 
 
+def test_the_accuracy_after_each_step_has_a_panel_for_each_method_of_which_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = sorted(name for name in styles() if name.startswith("tssl_bp"))
+    saved = catch_figures(monkeypatch)
+    results = results_of(*(run_row(method=name) for name in names))
+    unknown = results.finished.loc[results.finished["method"] == names[0], "run_key"]
+    known = results.anytime[~results.anytime["run_key"].isin(unknown)]
+    assert accuracy_after_each_step(results.finished, known, tmp_path / "unused.png")
+    assert [axes.get_title() for axes in saved[0].axes] == [method_title(name) for name in names[1:]]
+    ends = [np.asarray(line.get_xdata())[-1] for axes in saved[0].axes for line in axes.lines]
+    assert set(ends) == {5}
+    assert saved[0].axes[0].get_xticks().tolist() == [1, 2, 5]
+
+
 def test_no_text_of_an_ablation_is_cut_off_or_overlaps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     results = results_of(*(run_row(method=name) for name in styles() if name.startswith("tssl_bp")))
     saved = catch_figures(monkeypatch)
     training_curves(results.finished, results.epochs, tmp_path / "unused.png")
     accuracy_of_methods(results.finished, tmp_path / "unused.png")
+    accuracy_after_each_step(results.finished, results.anytime, tmp_path / "unused.png")
+    assert len(saved) == 3
     for figure in saved:
         figure.savefig(io.BytesIO(), format="png")
         texts = [text for axes in figure.axes for text in (axes.title, *drawn_labels(axes), *axes.texts)]
