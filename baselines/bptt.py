@@ -1,6 +1,6 @@
 """Backpropagation through time with a smooth surrogate gradient, as libraries such as SpikingJelly and snnTorch do it.
 
-The neuron is that of `stbp`; surrogate, reset path and loss are what such libraries offer first.
+The neuron and the loss are those of `stbp`; surrogate and reset path are what such libraries offer first.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class BPTTParameters(IterativeLIFParams):
 
     Parameters
     ----------
-    loss : {"cross_entropy", "mean_squared_error"}
+    loss : {"mean_squared_error", "cross_entropy"}
         Of the firing rates of the output neurons.
     """
 
     surrogate: Surrogate = "sigmoid"
     surrogate_width: float = 0.25
     detach_reset: bool = True
-    loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
+    loss: Literal["mean_squared_error", "cross_entropy"] = "mean_squared_error"
 
 
 class BPTTModel(RateCodedModel):

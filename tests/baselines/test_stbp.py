@@ -95,7 +95,7 @@ def test_losses_follow_sums_worked_out_by_hand() -> None:
 
 def test_the_loss_of_bptt_can_be_chosen() -> None:
     labels = torch.tensor([0, 1])
-    assert build("bptt").loss(SPIKES, labels) == rate_cross_entropy(SPIKES, labels)
+    assert build("bptt").loss(SPIKES, labels) == rate_mean_squared_error(SPIKES, labels)
     squared = build("bptt", loss="mean_squared_error").loss(SPIKES, labels)
     assert squared == rate_mean_squared_error(SPIKES, labels) == build("stbp").loss(SPIKES, labels)
 
