@@ -44,36 +44,34 @@ NEURONS = {
     "spike response, delayed": Case(SPIKE_RESPONSE, SRMParams(delay=True)),
     "integrate and fire": Case(INTEGRATE_AND_FIRE, IFParams()),
 }
-SURROGATES = ("rectangular", "sigmoid")
+LIF_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "surrogate": ("rectangular", "sigmoid"),
+    "normalised": (True, False),
+    "reset": ("zero", "subtract"),
+    "detach_reset": (True, False),
+}
+LIF_VALUES: tuple[dict[str, Any], ...] = (
+    {"threshold": 0.3, "decay": 0.9, "surrogate_width": 1.3},
+    {"threshold": 0.6, "decay": 0.25, "surrogate_width": 0.2},
+    {"decay": 0.0},
+    {"decay": 1.0},
+)
+SRM_VALUES: tuple[dict[str, Any], ...] = (
+    {"tau_s": 10.0, "tau_ref": 3.0, "refractory_scale": 2.0, "threshold": 1.7},
+    {"tau_s": 2.7, "refractory_scale": 0.0, "surrogate_width": 0.3},
+    {"tau_s": 0.8, "tau_ref": 0.4, "threshold": 0.3, "surrogate_scale": 3.0},
+)
 OPTIONS: list[Case] = [
     *(
-        Case(ITERATIVE_LIF, IterativeLIFParams(surrogate=surrogate, normalised=normalised, reset=reset, **more))
-        for surrogate, normalised, reset, more in itertools.product(
-            SURROGATES,
-            (True, False),
-            ("zero", "subtract"),
-            (
-                {"detach_reset": True, "threshold": 0.3, "decay": 0.9, "surrogate_width": 1.3},
-                {"detach_reset": False, "threshold": 0.6, "decay": 0.25, "surrogate_width": 0.2},
-                {"detach_reset": False, "decay": 0.0},
-                {"detach_reset": False, "decay": 1.0},
-            ),
-        )
+        Case(ITERATIVE_LIF, IterativeLIFParams(**dict(zip(LIF_OPTIONS, options, strict=True)), **values))
+        for options in itertools.product(*LIF_OPTIONS.values())
+        for values in LIF_VALUES
     ),
+    *(Case(SPIKE_RESPONSE, SRMParams(delay=delay, **values)) for delay in (True, False) for values in SRM_VALUES),
     *(
-        Case(SPIKE_RESPONSE, SRMParams(delay=delay, **more))
-        for delay, more in itertools.product(
-            (True, False),
-            (
-                {"tau_s": 10.0, "tau_ref": 3.0, "refractory_scale": 2.0, "threshold": 1.7},
-                {"tau_s": 2.7, "refractory_scale": 0.0, "surrogate_width": 0.3},
-                {"tau_s": 0.8, "tau_ref": 0.4, "threshold": 0.3, "surrogate_scale": 3.0},
-            ),
-        )
-    ),
-    *(
-        Case(INTEGRATE_AND_FIRE, IFParams(threshold=threshold, initial_potential=start))
-        for threshold, start in itertools.product((0.3, 1.7), (0.0, 0.5, 0.9))
+        Case(INTEGRATE_AND_FIRE, IFParams(threshold=v, initial_potential=u))
+        for v in (0.3, 1.7)
+        for u in (0.0, 0.5, 0.9)
     ),
 ]
 each_neuron = pytest.mark.parametrize("case", NEURONS.values(), ids=NEURONS)
@@ -180,6 +178,8 @@ def test_surrogates_are_accurate_in_every_entry(dtype: torch.dtype, backend: str
     for case, slope in exact.items():
         _, grad_current = run(case, current, torch.ones_like(current), backend)
         torch.testing.assert_close(grad_current.double(), slope, rtol=TOLERANCE[dtype], atol=0)
+        near = distance < 0.15  # farther away, the rounding of a large argument is magnified
+        torch.testing.assert_close(grad_current.double()[near], slope[near], rtol=8 * torch.finfo(dtype).eps, atol=0)
 
 
 @pytest.mark.parametrize("distance", [80.0, 90.0, 1e6, 1e38, float("inf")])
@@ -207,7 +207,7 @@ def test_no_neurons_give_an_empty_result(case: Case, backend: str) -> None:
     assert spikes.shape == grad_current.shape == (3, 0)
 
 
-@pytest.mark.parametrize("case", [*NEURONS.values(), *OPTIONS], ids=lambda case: str(case.params))
+@pytest.mark.parametrize("case", OPTIONS[:: len(LIF_VALUES)], ids=lambda case: str(case.params))
 def test_a_current_that_is_not_finite_shows_where_the_reference_shows_it(case: Case, backend: str) -> None:
     current, grad = normal(12, 40) + 0.2, normal(12, 40, seed=1)
     current[2, 3], current[2, 4], current[2, 5] = float("inf"), float("-inf"), float("nan")
