@@ -2,13 +2,16 @@
 
 import gzip
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.datasets.dataset import data_root, get_dataset
 from benchmarks.datasets.mnist import FILES
+from tssl_core.kernels import native, scan
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -66,3 +69,22 @@ def store(store_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mlflow.db").write_bytes(store_template.read_bytes())
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def poisoned_memory() -> Iterator[None]:
+    """Fill what torch.empty returns with NaN, so that what a kernel leaves out shows."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def fresh_caches() -> Iterator[None]:
+    """Behave like a process that has not loaded the library, nor warned, yet."""
+    caches = (native._load, scan._warn_slow)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()

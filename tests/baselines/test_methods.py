@@ -8,6 +8,7 @@ import torch
 from baselines.method import Method, Model, Task, available_methods, get_method, is_spiking, method_title
 from benchmarks.config import validate_run
 from tssl_core import ParameterError, parse_architecture
+from tssl_core.layers import SpikingLayer
 
 METHODS = available_methods()
 NAMES = [
@@ -68,6 +69,15 @@ def test_a_model_maps_images_to_scores_and_its_loss_reaches_every_weight(name: s
         reached = weights_reached(model, images)
     assert all(reached)
     model.after_step()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if is_spiking(name)])
+def test_the_backend_that_is_asked_for_reaches_every_neuron(name: str) -> None:
+    config = validate_run({"dataset": "digits", "method": name, "architecture": "20", "time_steps": 2, "epochs": 1})
+    model = get_method(name).build(config.task(), config.method_parameters(), backend="reference")
+    neurons = [module for module in model.modules() if isinstance(module, SpikingLayer)]
+    assert neurons
+    assert {neuron.backend for neuron in neurons} == {"reference"}
 
 
 @torch.no_grad()

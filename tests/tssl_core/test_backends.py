@@ -6,7 +6,6 @@ import subprocess
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,11 @@ import torch
 from torch import Tensor
 
 from tssl_core import BackendUnavailableError, LIFParams, TSSLParams, spiking_psc
-from tssl_core.kernels import available, cpu, native, resolve, scan
+from tssl_core.kernels import available, cpu, resolve
 
 ROOT = Path(__file__).parents[2]
 COMPILED = available()["cpu"]
 needs_compiled = pytest.mark.skipif(COMPILED is not None, reason=str(COMPILED))
-
-
-@pytest.fixture
-def fresh_caches() -> Iterator[None]:
-    """Behave like a process that has not loaded the library, nor warned, yet."""
-    caches = (native._load, scan._warn_slow)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.fixture

@@ -6,16 +6,26 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.kernels import (
+    COPIES,
+    DEVICES,
+    SHAPES,
+    TOLERANCE,
+    assert_threads_do_not_matter,
+    normal,
+    one_of,
+    skip_without,
+)
 from tests.tssl_core.test_golden import OPERATIONS, assert_relative, lif_of, load
 from tssl_core import LIFParams, TSSLParams, psc_filter, reference, spiking_psc
-from tssl_core.kernels import available, cpu
+from tssl_core.kernels import SPIKING_PSC, cpu
 
 # NumPy, on which Triton's interpreter runs, warns of infinities and NaN that are selected away or wanted.
-pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning"),
+    pytest.mark.usefixtures("poisoned_memory"),
+]
 
-DEVICES = {"cpu": "cpu", "triton": "cuda" if torch.cuda.is_available() else "cpu"}
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
-SHAPES = [(1, 1), (1, 1031), (2, 7), (3, 63), (5, 500), (7, 1031), (30, 64), (100, 63)]
 NO_MULTIPLICATION = 15.876223564147949
 """A divisor for which the two multiplications that replace a division are wrong for one number in eight million."""
 NEURONS = {
@@ -40,32 +50,11 @@ GRADIENTS = {
 }
 
 
-@pytest.fixture(params=["cpu", "cpu with AVX2", "cpu of any kind", "triton"])
+@pytest.fixture(params=COPIES)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each backend, and the compiled one in the copy for each generation of processors."""
-    name = request.param.partition(" ")[0]
-    reason = available(DEVICES[name])[name]
-    if reason is not None:
-        pytest.skip(reason)
-    if name == "cpu":
-        newest = ["cpu of any kind", "cpu with AVX2", "cpu"].index(request.param)
-        if cpu.LIBRARY.limit_processor(newest) < newest and request.param != "cpu":
-            pytest.skip("this processor has one generation of instructions only")
-    yield name
-    if name == "cpu":
-        cpu.LIBRARY.limit_processor(2)
-
-
-@pytest.fixture(autouse=True)
-def poisoned_memory() -> Iterator[None]:
-    """Fill what torch.empty returns with NaN, so that what a kernel leaves out shows."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+    with one_of(request.param, SPIKING_PSC, cpu.LIBRARY) as name:
+        yield name
 
 
 def run(current: Tensor, grad_psc: Tensor, lif: LIFParams, tssl: TSSLParams, backend: str) -> tuple[Tensor, Tensor]:
@@ -110,17 +99,13 @@ def test_golden_arrays_hold_on_every_backend(name: str, backend: str) -> None:
 
 @pytest.mark.parametrize("tssl", GRADIENTS.values(), ids=GRADIENTS)
 def test_float64_gives_the_reference(tssl: TSSLParams) -> None:
-    reason = available(dtype=torch.float64)["cpu"]
-    if reason is not None:
-        pytest.skip(reason)
+    skip_without(SPIKING_PSC, "cpu", torch.float64)
     assert_like_reference(normal(9, 131, dtype=torch.float64) + 0.2, "cpu", tssl=tssl)
 
 
 @pytest.mark.parametrize("neurons", [450_000, 450_001])
 def test_outputs_larger_than_the_caches_give_the_reference(neurons: int) -> None:
-    reason = available()["cpu"]
-    if reason is not None:
-        pytest.skip(reason)
+    skip_without(SPIKING_PSC, "cpu")
     assert_like_reference(normal(5, neurons) + 0.2, "cpu")
 
 
@@ -159,9 +144,7 @@ def test_spikes_are_exact_within_a_rounding_of_the_threshold(backend: str) -> No
 
 
 def test_multiplications_replace_a_division_only_where_every_quotient_is_the_same() -> None:
-    reason = available()["cpu"]
-    if reason is not None:
-        pytest.skip(reason)
+    skip_without(SPIKING_PSC, "cpu")
     if not cpu.LIBRARY.divisor(5.0)[1]:
         pytest.skip("this processor has no instruction that multiplies and adds")
     assert cpu.LIBRARY.divisor(NO_MULTIPLICATION) == (NO_MULTIPLICATION, 0)
@@ -216,9 +199,7 @@ def test_a_current_that_is_not_finite_shows_in_its_own_neuron_only(backend: str)
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_is_rounded_only_on_the_way_in_and_out(dtype: torch.dtype) -> None:
-    reason = available(DEVICES["triton"], dtype)["triton"]
-    if reason is not None:
-        pytest.skip(reason)
+    skip_without(SPIKING_PSC, "triton", dtype)
     current, grad_psc = normal(8, 90, dtype=dtype) + 0.2, normal(8, 90, seed=1, dtype=dtype)
     psc, grad_current = run(current, grad_psc, LIFParams(), TSSLParams(), "triton")
     exact_psc, exact_grad = run(current.float(), grad_psc.float(), LIFParams(), TSSLParams(), "triton")
@@ -230,18 +211,9 @@ def test_half_precision_is_rounded_only_on_the_way_in_and_out(dtype: torch.dtype
 
 @pytest.mark.parametrize("tssl", GRADIENTS.values(), ids=GRADIENTS)
 def test_number_of_threads_does_not_change_a_bit(tssl: TSSLParams) -> None:
-    reason = available()["cpu"]
-    if reason is not None:
-        pytest.skip(reason)
-    before = torch.get_num_threads()
-    results = []
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            results.append(run(normal(6, 20_003), normal(6, 20_003, seed=1), LIFParams(), tssl, "cpu"))
-    finally:
-        torch.set_num_threads(before)
-    assert all(torch.equal(one, other) for result in results[1:] for one, other in zip(results[0], result, strict=True))
+    skip_without(SPIKING_PSC, "cpu")
+    arrays = normal(6, 20_003), normal(6, 20_003, seed=1)
+    assert_threads_do_not_matter(lambda: run(*arrays, LIFParams(), tssl, "cpu"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; PyTorch finds none here")
