@@ -1,7 +1,7 @@
 """Figures of a report: pure functions of the tidy tables, one colour and marker a method everywhere."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from baselines.method import available_methods, is_spiking, method_title
@@ -24,7 +25,7 @@ SHADES = (1.0, 0.6, 0.3)
 WIDTH, HEIGHT, DPI = 7.5, 4.2, 150
 ROW_HEIGHT, PANEL_HEIGHT = 0.26, 1.6
 MANY, COLUMNS = 7, 4
-"""Methods that one pair of axes can hold; more get a panel each, in so many columns."""
+"""Methods, or lines, that one pair of axes can hold; more get a panel each, in so many columns."""
 
 OTHERS = "#c4c4c4"
 ROUND_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -117,7 +118,7 @@ def accuracy_against_time_steps(finished: pd.DataFrame, path: Path) -> None:
     def finish(axes: Axes) -> None:
         _time_axis(axes, time_steps_of(finished).tolist() or [1])
 
-    labels = {"xlabel": "time steps T", "ylabel": "test accuracy after the last epoch (%)"}
+    labels: dict[str, Any] = {"xlabel": "time steps T", "ylabel": "test accuracy after the last epoch (%)"}
     _draw_methods(finished, draw, finish, path, **labels)
 
 
@@ -146,7 +147,8 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame, path: Path) ->
     def finish(axes: Axes) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    _draw_methods(finished, draw, finish, path, xlabel="epoch", ylabel="test accuracy (%)")
+    lines = len(curves[["method", "time_steps"]].drop_duplicates())
+    _draw_methods(finished, draw, finish, path, lines=lines, xlabel="epoch", ylabel="test accuracy (%)")
 
 
 def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame, path: Path) -> bool:
@@ -184,7 +186,10 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame, path
     def finish(axes: Axes) -> None:
         _time_axis(axes, [step for step in ROUND_STEPS if step <= last])
 
-    labels = {"xlabel": "time steps t used for the decision", "ylabel": "test accuracy after the last epoch (%)"}
+    labels: dict[str, Any] = {
+        "xlabel": "time steps t used for the decision",
+        "ylabel": "test accuracy after the last epoch (%)",
+    }
     _draw_methods(curves, draw, finish, path, **labels)
     return True
 
@@ -204,11 +209,11 @@ def _time_axis(axes: Axes, ticks: list[int]) -> None:
 
 
 def _draw_methods(
-    finished: pd.DataFrame, draw: Draw, finish: Callable[[Axes], None], path: Path, **labels: Any
+    finished: pd.DataFrame, draw: Draw, finish: Callable[[Axes], None], path: Path, *, lines: int = 0, **labels: Any
 ) -> None:
-    """Draw all methods into one pair of axes with a legend, or many into a panel each."""
+    """Draw all methods into one pair of axes with a legend, or many of them, or of their lines, into a panel each."""
     names = sorted({str(method) for method in finished["method"]})
-    if len(names) > MANY:
+    if max(len(names), lines) > MANY:
         _draw_panels(names, draw, finish, path, **labels)
         return
     with mpl.rc_context({"font.size": 10}), sns.axes_style("whitegrid"):
@@ -237,9 +242,11 @@ def _draw_panels(
             line.set(color=OTHERS, linewidth=0.8, marker="", zorder=1)
         for area in [*axes.collections, *axes.patches]:
             area.set(color=OTHERS, linewidth=0.8, zorder=1)
+        others = len(axes.lines)
         draw(axes, name)
         axes.set_title(method_title(name), fontsize=8)
         finish(axes)
+        _label_lines(axes, axes.lines[others:], method_title(name))
     for axes in grid.flat[len(names) :]:
         axes.remove()
     for axes in grid.flat[max(len(names) - COLUMNS, 0) : len(names)]:
@@ -247,6 +254,14 @@ def _draw_panels(
     figure.supxlabel(xlabel, fontsize=9)
     figure.supylabel(ylabel, fontsize=9)
     _save(figure, path)
+
+
+def _label_lines(axes: Axes, lines: Sequence[Line2D], title: str) -> None:
+    """Tell the lines of a panel apart, by what their labels say beside the method, if there are several."""
+    labels = {line: str(line.get_label()).removeprefix(f"{title}, ") for line in lines}
+    own = {line: label for line, label in labels.items() if not label.startswith("_")}
+    if len(own) > 1:
+        axes.legend(list(own), list(own.values()), fontsize=6, loc="lower right", framealpha=0.8, handlelength=1.5)
 
 
 def _save(figure: Figure, path: Path) -> None:
