@@ -55,6 +55,15 @@ def test_more_methods_than_one_plot_can_hold_get_a_panel_each(monkeypatch: pytes
     assert titles_and_labels(many, monkeypatch, tmp_path) == [(method_title(name), []) for name in names]
 
 
+def test_more_lines_than_one_plot_can_hold_get_panels_that_tell_the_time_steps_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    steps = ("2", "5", "10", "20")
+    runs = [run_row(method=name, time_steps=T) for name in ("stbp", "tssl_bp") for T in steps]
+    expected = [(title, [f"T = {T}" for T in steps]) for title in ("STBP", "TSSL-BP")]
+    assert titles_and_labels(results_of(*runs), monkeypatch, tmp_path)[:2] == expected
+
+
 def test_the_accuracy_after_each_step_has_a_panel_for_each_method_of_which_it_is_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
