@@ -13,7 +13,7 @@ def test_the_results_in_the_readme_are_those_of_the_committed_files() -> None:
 def test_every_committed_study_is_in_the_block_with_its_command() -> None:
     block = results_block()
     for folder in RENDERED.iterdir():
-        assert f"made by `tssl reproduce {folder.name}" in block
+        assert f"[{folder.name}](reports/rendered/{folder.name}/report.md)**, made by `tssl reproduce " in block
 
 
 def test_a_text_without_markers_is_refused() -> None:
