@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,8 +39,7 @@ class ANNModel(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits ``[1, B, classes]`` of images ``[B, C, H, W]``."""
-        output: Tensor = self.network(inputs, torch.ones(1, dtype=inputs.dtype, device=inputs.device))
-        return output
+        return self.network.encode_directly(inputs, 1)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy, summed over the batch."""

@@ -80,8 +80,7 @@ class ConvertedModel(ANNModel):
         """Logits ``[1, B, classes]`` in training mode, else the input of the output layer ``[T, B, classes]``."""
         if self.training:
             return super().forward(inputs)
-        output: Tensor = self.network(inputs, torch.ones(self.time_steps, dtype=inputs.dtype, device=inputs.device))
-        return output
+        return self.network.encode_directly(inputs, self.time_steps)
 
     @torch.no_grad()
     def calibrate(self, inputs: Iterable[Tensor]) -> None:

@@ -60,6 +60,4 @@ class RateCodedModel(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Output spikes ``[T, B, classes]`` of images ``[B, C, H, W]`` or a spike train ``[T, B, C, H, W]``."""
-        gain = inputs.new_ones(self.time_steps) if inputs.dim() == 4 else None
-        output: Tensor = self.network(inputs, gain)
-        return output
+        return self.network.encode_directly(inputs, self.time_steps)

@@ -109,10 +109,7 @@ class SLAYERModel(Model):
 
         An image is a current that is constant over the window; the first neurons filter it, as they do spikes.
         """
-        constant = inputs.dim() == 4
-        gain = torch.ones(self.time_steps, dtype=inputs.dtype, device=inputs.device) if constant else None
-        output: Tensor = self.network(inputs, gain)
-        return output
+        return self.network.encode_directly(inputs, self.time_steps)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Spike-count loss ``T/2 sum_c e_c^2`` with ``e = (count - wanted count) / T``, summed over the batch.

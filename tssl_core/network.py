@@ -97,6 +97,11 @@ class Network(nn.Module):
         output: Tensor = self.rest(current)
         return output
 
+    def encode_directly(self, x: Tensor, time_steps: int) -> Tensor:
+        """Run on spikes ``[T, B, C, H, W]``, or on images ``[B, C, H, W]`` that are the input of every time step."""
+        output: Tensor = self(x, x.new_ones(time_steps) if x.dim() == 4 else None)
+        return output
+
 
 class SpikingNetwork(nn.Module):
     """The network of Zhang & Li 2020: LIF neurons that exchange PSCs, sum pooling, LIF output layer.
