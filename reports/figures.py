@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +28,7 @@ MANY, COLUMNS = 7, 4
 """Methods, or lines, that one pair of axes can hold; more get a panel each, in so many columns."""
 
 OTHERS = "#c4c4c4"
+LAST_ACCURACY = "test accuracy after the last epoch (%)"
 ROUND_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 Draw = Callable[[Axes, str], None]
@@ -88,7 +89,7 @@ def accuracy_of_methods(finished: pd.DataFrame, path: Path) -> None:
         text = f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
         axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)
     steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
-    axes.set(xlabel=f"test accuracy after the last epoch (%){steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
+    axes.set(xlabel=f"{LAST_ACCURACY}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
     axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])
     _save(figure, path)
 
@@ -118,8 +119,7 @@ def accuracy_against_time_steps(finished: pd.DataFrame, path: Path) -> None:
     def finish(axes: Axes) -> None:
         _time_axis(axes, time_steps_of(finished).tolist() or [1])
 
-    labels: dict[str, Any] = {"xlabel": "time steps T", "ylabel": "test accuracy after the last epoch (%)"}
-    _draw_methods(finished, draw, finish, path, **labels)
+    _draw_methods(finished, draw, finish, path, xlabel="time steps T", ylabel=LAST_ACCURACY)
 
 
 def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame, path: Path) -> None:
@@ -186,11 +186,7 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame, path
     def finish(axes: Axes) -> None:
         _time_axis(axes, [step for step in ROUND_STEPS if step <= last])
 
-    labels: dict[str, Any] = {
-        "xlabel": "time steps t used for the decision",
-        "ylabel": "test accuracy after the last epoch (%)",
-    }
-    _draw_methods(curves, draw, finish, path, **labels)
+    _draw_methods(curves, draw, finish, path, xlabel="time steps t used for the decision", ylabel=LAST_ACCURACY)
     return True
 
 
@@ -209,19 +205,26 @@ def _time_axis(axes: Axes, ticks: list[int]) -> None:
 
 
 def _draw_methods(
-    finished: pd.DataFrame, draw: Draw, finish: Callable[[Axes], None], path: Path, *, lines: int = 0, **labels: Any
+    finished: pd.DataFrame,
+    draw: Draw,
+    finish: Callable[[Axes], None],
+    path: Path,
+    *,
+    xlabel: str,
+    ylabel: str,
+    lines: int = 0,
 ) -> None:
     """Draw all methods into one pair of axes with a legend, or many of them, or of their lines, into a panel each."""
     names = sorted({str(method) for method in finished["method"]})
     if max(len(names), lines) > MANY:
-        _draw_panels(names, draw, finish, path, **labels)
+        _draw_panels(names, draw, finish, path, xlabel=xlabel, ylabel=ylabel)
         return
     with mpl.rc_context({"font.size": 10}), sns.axes_style("whitegrid"):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.subplots()
     for name in names:
         draw(axes, name)
-    axes.set(**labels)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     finish(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     _save(figure, path)
