@@ -7,13 +7,13 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
 
 from baselines.method import Method, Task, get_method
-from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.dataset import Dataset, get_dataset
 from benchmarks.errors import ConfigError
 from tssl_core.architecture import parse_architecture
 
@@ -63,9 +63,13 @@ class RunConfig(BaseModel):
         Of the method; filled up with its preset and defaults, so that the whole of it is logged.
     train_samples, test_samples : int, optional
         Use only the first samples of either part.
+    dataset_parameters : dict
+        Of the dataset; filled up with its defaults.
     held_out : int
-        If positive, the last so many training samples are not trained on but take the place of the test set: a search
-        of parameters is to look at nothing else.
+        So many training samples, drawn by the seed, are not trained on. The epoch with the highest accuracy on them
+        is one that is chosen without the test set.
+    evaluate_on : {"test", "held_out"}
+        What takes the place of the test set. A search of parameters is to look at nothing but held-out samples.
     protocol : str
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
     """
@@ -82,7 +86,9 @@ class RunConfig(BaseModel):
     parameters: dict[str, Any] = Field(default={}, validate_default=True)
     train_samples: int | None = Field(default=None, ge=1)
     test_samples: int | None = Field(default=None, ge=1)
+    dataset_parameters: dict[str, Any] = Field(default={}, validate_default=True)
     held_out: int = Field(default=0, ge=0)
+    evaluate_on: Literal["test", "held_out"] = Field(default="test", validate_default=True)
     protocol: str = "custom"
 
     @field_validator("dataset")
@@ -126,6 +132,20 @@ class RunConfig(BaseModel):
         preset = method.presets.get(name.partition(":")[2], {})
         return dataclasses.asdict(_validated(method, merge(preset, given)))
 
+    @field_validator("dataset_parameters")
+    @classmethod
+    def _parameters_of_dataset(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "dataset" not in info.data:
+            return given
+        return dataclasses.asdict(_validated(get_dataset(info.data["dataset"]), given))
+
+    @field_validator("evaluate_on")
+    @classmethod
+    def _something_held_out(cls, part: str, info: ValidationInfo) -> str:
+        if part == "held_out" and not info.data.get("held_out", 1):
+            raise ValueError("nothing is held out; set held_out to a number of training samples")
+        return part
+
     @property
     def run_key(self) -> str:
         """Hash of the whole configuration: what a finished run is recognised by."""
@@ -153,10 +173,14 @@ class RunConfig(BaseModel):
         """Return the parameters as the method's own frozen dataclass."""
         return _validated(get_method(self.method), self.parameters)
 
+    def parameters_of_dataset(self) -> Any:
+        """Return the dataset's parameters as its own frozen dataclass."""
+        return _validated(get_dataset(self.dataset), self.dataset_parameters)
 
-def _validated(method: Method, given: Mapping[str, Any]) -> Any:
-    """Let pydantic build a method's dataclass, nested ones included, strictly and without unknown keys."""
-    holder = create_model(f"{method.name} parameters", __config__=STRICT, parameters=(method.Parameters, ...))
+
+def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:
+    """Let pydantic build a method's or dataset's dataclass, nested ones included, strictly and without unknown keys."""
+    holder = create_model(f"{owner.name} parameters", __config__=STRICT, parameters=(owner.Parameters, ...))
     # By way of JSON, as strict validation of Python objects would ask for a finished dataclass.
     return dict(holder.model_validate_json(json.dumps({"parameters": dict(given)})))["parameters"]
 

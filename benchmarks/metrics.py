@@ -143,8 +143,8 @@ def latency_ms(model: Model, split: Split, device: torch.device) -> float:
     Warmed up, synchronised, and without the loading of the data.
     """
     model.eval()
-    inputs, _ = split.batch(torch.arange(min(LATENCY_BATCH, len(split))))
-    inputs = inputs.to(device)
+    samples = min(LATENCY_BATCH, len(split))
+    inputs = split.batch(torch.arange(samples))[0].to(device)
     times = []
     with torch.no_grad():
         for _ in range(LATENCY_WARM_UP + LATENCY_REPEATS):
@@ -153,7 +153,7 @@ def latency_ms(model: Model, split: Split, device: torch.device) -> float:
             model(inputs)
             synchronise(device)
             times.append(time.perf_counter() - start)
-    return 1000 * median(times[LATENCY_WARM_UP:]) / len(inputs)
+    return 1000 * median(times[LATENCY_WARM_UP:]) / samples
 
 
 def synchronise(device: torch.device) -> None:

@@ -21,14 +21,17 @@ class EpochRecord:
         Mean over samples of the loss in training mode, while the weights moved.
     train_accuracy, test_accuracy : float
         Fractions; the former in training mode, while the weights moved.
+    held_out_accuracy : float, optional
+        The same on held-out samples, if there are any beside the test set.
     train_seconds, test_seconds : float
-        Wall time of either part.
+        Wall time of training and of evaluation.
     """
 
     epoch: int
     train_loss: float
     train_accuracy: float
     test_accuracy: float
+    held_out_accuracy: float | None = None
     train_seconds: float
     test_seconds: float
 
@@ -44,6 +47,9 @@ class RunRecord:
     accuracy_best, best_epoch : float, int
         Highest test accuracy over the epochs, the first of them: how the paper counts. It chooses by the test
         set and is biased upwards.
+    accuracy_chosen, chosen_epoch : float, int, optional
+        Test accuracy of the epoch with the highest accuracy on held-out samples, and that epoch, the first of them:
+        a choice without the test set. None if nothing is held out.
     activity : Activity or None
         Of the final model on the test set; None without spikes.
     latency_ms : float
@@ -57,17 +63,19 @@ class RunRecord:
     accuracy_last: float
     accuracy_best: float
     best_epoch: int
+    accuracy_chosen: float | None = None
+    chosen_epoch: int | None = None
     activity: Activity | None
     latency_ms: float
     training_seconds: float
     accuracy_at_step: tuple[float, ...]
 
     def metrics(self) -> dict[str, float]:
-        """All single numbers under flat names; those of an activity are left out where there is none."""
+        """All single numbers under flat names; those that there are not are left out."""
         values = asdict(self)
         del values["accuracy_at_step"]
         activity = values.pop("activity") or {}
-        return {key: float(value) for key, value in (values | activity).items()}
+        return {key: float(value) for key, value in (values | activity).items() if value is not None}
 
 
 METRIC_COLUMNS = tuple(

@@ -3,8 +3,9 @@
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -20,13 +21,13 @@ from benchmarks.training import prepare
 
 @dataclass(frozen=True)
 class Site:
-    """Where a study's runs take place: machine, store, and by dataset its data and environment."""
+    """Where a study's runs take place: machine, store, and by `data_key` the data and the environment."""
 
     study: str
     execution: Execution
     tracker: Tracker
-    data: Mapping[str, Data]
-    environments: Mapping[str, Environment]
+    data: Mapping[Hashable, Data]
+    environments: Mapping[Hashable, Environment]
 
 
 def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bool = False) -> Counter[Status]:
@@ -72,26 +73,40 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
 def _open_site(study: Study, cells: list[Cell], execution: Execution, tracker: Tracker) -> Site:
     """Load all data before the first run, so that what is missing is said at once."""
     root = data_root(execution.data_root)
-    data = {name: get_dataset(name).load(root) for name in dict.fromkeys(cell.config.dataset for cell in cells)}
+    data = {
+        key: load_data(config, root) for key, config in {data_key(cell.config): cell.config for cell in cells}.items()
+    }
     environments = {
-        name: describe_environment(
+        key: describe_environment(
             execution, command=study.command, data_source=loaded.source, data_checksum=loaded.checksum()
         )
-        for name, loaded in data.items()
+        for key, loaded in data.items()
     }
     return Site(study.name, execution, tracker, data, environments)
+
+
+def data_key(config: RunConfig) -> Hashable:
+    """Return what the data of a run depend on; images know no time."""
+    steps = config.time_steps if get_dataset(config.dataset).events else None
+    return config.dataset, config.parameters_of_dataset(), steps
+
+
+def load_data(config: RunConfig, root: Path) -> Data:
+    """Load the dataset of a run as the run wants it."""
+    parameters = config.parameters_of_dataset()
+    return get_dataset(config.dataset).load(root, parameters=parameters, time_steps=config.time_steps)
 
 
 def _run_cell(cell: Cell, site: Site) -> tuple[Status, str]:
     """Run one cell and say how it ended: its status, and a line for people."""
     config = cell.config
-    run = site.tracker.start(site.study, config, site.environments[config.dataset])
+    run = site.tracker.start(site.study, config, site.environments[data_key(config)])
     if cell.skip_reason is not None:
         run.close("skipped", cell.skip_reason)
         return "skipped", f"not supported: {cell.skip_reason}"
     start = time.perf_counter()
     try:
-        record = run_config(config, site.execution, site.data[config.dataset], run)
+        record = run_config(config, site.execution, site.data[data_key(config)], run)
     except TrackingError:
         raise
     except Exception as error:

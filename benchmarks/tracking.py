@@ -208,7 +208,7 @@ class MlflowRunTracker:
         """Log an epoch's metrics in one call."""
         values = asdict(record)
         epoch = values.pop("epoch")
-        self._log((name, value, epoch) for name, value in values.items())
+        self._log((name, value, epoch) for name, value in values.items() if value is not None)
 
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""

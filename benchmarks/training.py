@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from baselines.method import Model, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
-from benchmarks.datasets.dataset import Data, Split
-from benchmarks.errors import ConfigError, DivergedError
+from benchmarks.datasets.dataset import Data, Split, first, hold_out
+from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
 from benchmarks.records import EpochRecord, RunRecord
@@ -22,6 +22,14 @@ from benchmarks.seeding import generator_for, seed_for
 
 CALIBRATION_SAMPLES = 1000
 """First samples of the training set, which a model may look at before an evaluation."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random streams of the training samples: their order, and how they are changed."""
+
+    order: torch.Generator
+    augmentation: torch.Generator
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Training:
     model : Model
         Freshly initialised, on the device.
     data : Data
-        Already cut to the samples that the configuration asks for, on the device.
+        Already cut to the samples that the configuration asks for; batches come to the device.
     """
 
     config: RunConfig
@@ -57,33 +65,34 @@ class Training:
             When the loss of an epoch is not finite.
         """
         optimizer = make_optimizer(self.model, self.config.optimizer)
-        order = generator_for(self.config.seed, "order")
+        draws = Draws(generator_for(self.config.seed, "order"), generator_for(self.config.seed, "augmentation"))
         torch.manual_seed(seed_for(self.config.seed, "dropout"))
         for epoch in range(1, self.config.epochs + 1):
             start = time.perf_counter()
-            train_loss, train_accuracy = self._train_epoch(epoch, optimizer, order)
+            train_loss, train_accuracy = self._train_epoch(epoch, optimizer, draws)
             synchronise(self.device)
             trained = time.perf_counter()
-            test_accuracy = self._evaluate()[-1]
+            held_out = self.data.held_out
             yield EpochRecord(
                 epoch=epoch,
                 train_loss=train_loss,
                 train_accuracy=train_accuracy,
-                test_accuracy=test_accuracy,
+                test_accuracy=self._evaluate(self.data.test)[-1],
+                held_out_accuracy=None if held_out is None else self._evaluate(held_out)[-1],
                 train_seconds=trained - start,
                 test_seconds=time.perf_counter() - trained,
             )
 
-    def _train_epoch(self, epoch: int, optimizer: Optimizer, order: torch.Generator) -> tuple[float, float]:
+    def _train_epoch(self, epoch: int, optimizer: Optimizer, draws: "Draws") -> tuple[float, float]:
         split, device = self.data.train, self.device
         # Sums stay on the device: reading them each step would make a GPU wait.
         loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.int64)
         self.model.train()
         self.model.start_epoch(epoch)
-        batches = torch.randperm(len(split), generator=order).split(self.config.batch_size)
+        batches = torch.randperm(len(split), generator=draws.order).split(self.config.batch_size)
         bar = tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=not self.execution.progress, unit="step")
         for indices in bar:
-            inputs, labels = split.batch(indices)
+            inputs, labels = split.batch(indices, draws.augmentation)
             loss, output = train_step(self.model, optimizer, inputs, labels, grad_clip=self.config.optimizer.grad_clip)
             loss_sum += loss
             correct += (self.model.scores(output).argmax(-1) == labels).sum()
@@ -92,23 +101,26 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
-    def _evaluate(self, meter: ActivityMeter | None = None) -> tuple[float, ...]:
-        """Test accuracy after each time step; `meter` watches, but does not see the calibration."""
+    def _evaluate(self, split: Split, meter: ActivityMeter | None = None) -> tuple[float, ...]:
+        """Accuracy after each time step; `meter` watches, but does not see the calibration."""
         train = self.data.train
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
         with meter.watching() if meter else nullcontext():
-            return accuracy_at_steps(self.model, self.data.test, self.device, time_steps=self.config.time_steps)
+            return accuracy_at_steps(self.model, split, self.device, time_steps=self.config.time_steps)
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
         meter = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
-        accuracy_at_step = self._evaluate(meter)
+        accuracy_at_step = self._evaluate(self.data.test, meter)
         best = max(history, key=lambda record: record.test_accuracy)
+        chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
         return RunRecord(
             accuracy_last=accuracy_at_step[-1],
             accuracy_best=best.test_accuracy,
             best_epoch=best.epoch,
+            accuracy_chosen=None if chosen is None else chosen.test_accuracy,
+            chosen_epoch=None if chosen is None else chosen.epoch,
             activity=meter.result(),
             latency_ms=latency_ms(self.model, self.data.test, self.device),
             training_seconds=sum(record.train_seconds for record in history),
@@ -168,15 +180,16 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    train, test = data.train, data.test
+    return Training(config, execution, model, _cut(config, data, device))
+
+
+def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:
+    """Give each part the samples that the configuration asks for."""
+    train, test, held_out = data.train, data.test, None
     if config.held_out:
-        kept = len(train) - config.held_out
-        if kept < 1:
-            raise ConfigError(f"held_out is {config.held_out}; expected fewer than the {len(train)} training samples")
-        train, test = train.take(kept), train.drop(kept)
-    parts = (_take(train, config.train_samples).to(device), _take(test, config.test_samples).to(device))
-    return Training(config, execution, model, Data(*parts, data.source))
-
-
-def _take(split: Split, samples: int | None) -> Split:
-    return split if samples is None else split.take(samples)
+        train, held_out = hold_out(train, config.held_out, generator_for(config.seed, "split"))
+        held_out = held_out.to(device)
+    if held_out is not None and config.evaluate_on == "held_out":
+        test, held_out = held_out, None
+    train, test = first(train, config.train_samples), first(test, config.test_samples)
+    return Data(train.to(device), test.to(device), data.source, held_out)

@@ -3,9 +3,10 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from tssl_core.architecture import InputShape
 
 DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
 
 class Split(Protocol):
     """Training or test part of a dataset."""
@@ -24,25 +27,101 @@ class Split(Protocol):
     def __len__(self) -> int:
         """Number of samples."""
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs and labels ``[B]`` of the samples at `indices`; images ``[B, C, H, W]``, ready for a network."""
+    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of some samples, ready for a network.
 
-    def take(self, samples: int) -> "Split":
-        """The first `samples` samples, or all if there are fewer."""
+        Parameters
+        ----------
+        indices : Tensor
+            Positions of the samples, ``[B]``, int64, on any device.
+        augmentation : Generator, optional
+            CPU generator to draw random changes from, for training; a split that knows none draws nothing.
 
-    def drop(self, samples: int) -> "Split":
-        """All but the first `samples` samples."""
+        Returns
+        -------
+        inputs, labels : Tensor
+            Images ``[B, C, H, W]`` or spike trains ``[T, B, C, H, W]``, float32, and classes ``[B]``, int64.
+        """
 
     def checksum(self) -> str:
         """SHA-256 of the content, before normalisation."""
 
     def to(self, device: torch.device) -> "Split":
-        """The same split on another device, to which its batches come, too."""
+        """The same split with its batches on another device."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some samples of a split.
+
+    Parameters
+    ----------
+    whole : Split
+        Where they are taken from; nothing is copied.
+    indices : Tensor
+        Which, and in which order; ``[N]``, int64, on the CPU.
+    """
+
+    whole: Split
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return inputs and labels, see `Split.batch`."""
+        return self.whole.batch(self.indices[indices.cpu()], augmentation)
+
+    def checksum(self) -> str:
+        """Return the SHA-256 of the whole and of which samples these are."""
+        digest = hashlib.sha256(self.whole.checksum().encode())
+        digest.update(self.indices.numpy().tobytes())
+        return digest.hexdigest()
+
+    def to(self, device: torch.device) -> "Subset":
+        """Return the same samples with their batches on another device."""
+        return Subset(self.whole.to(device), self.indices)
+
+
+def first(split: Split, samples: int | None) -> Split:
+    """Return the first `samples` samples, or all if there are no more or if it is None."""
+    if samples is None or samples >= len(split):
+        return split
+    return Subset(split, torch.arange(samples))
+
+
+def hold_out(split: Split, samples: int, draw: torch.Generator) -> tuple[Split, Split]:
+    """Part a split at random.
+
+    Parameters
+    ----------
+    split : Split
+        Usually a training set.
+    samples : int
+        How many are held out.
+    draw : Generator
+        Decides which; equal seeds hold out equal samples.
+
+    Returns
+    -------
+    kept, held_out : Split
+        Both in the order of the whole.
+
+    Raises
+    ------
+    ConfigError
+        If nothing would be kept.
+    """
+    if samples >= len(split):
+        raise ConfigError(f"held_out is {samples}; expected fewer than the {len(split)} training samples")
+    shuffled = torch.randperm(len(split), generator=draw)
+    held_out, kept = shuffled[:samples].sort().values, shuffled[samples:].sort().values
+    return Subset(split, kept), Subset(split, held_out)
 
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """Images held in memory as bytes, normalised batch by batch.
+    """Images held in memory as bytes, changed at random and normalised batch by batch on their device.
 
     Parameters
     ----------
@@ -50,34 +129,32 @@ class ImageSplit:
         ``[N, C, H, W]``, uint8.
     labels : Tensor
         ``[N]``, int64.
-    mean, std : float
-        Of the pixels, in units of `white`.
+    mean, std : tuple of float
+        Of the pixels of each channel, in units of `white`.
     white : int
         The value of a white pixel.
+    augment : callable, optional
+        Takes bytes ``[B, C, H, W]`` and a CPU generator, and returns changed bytes of that shape.
     """
 
     images: Tensor
     labels: Tensor
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     white: int = 255
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return normalised images ``[B, C, H, W]``, float32, and labels ``[B]``."""
         indices = indices.to(self.images.device)
-        images = self.images[indices].float().div_(self.white).sub_(self.mean).div_(self.std)
-        return images, self.labels[indices]
-
-    def take(self, samples: int) -> "ImageSplit":
-        """Return the first `samples` samples, or all if there are fewer."""
-        return ImageSplit(self.images[:samples], self.labels[:samples], self.mean, self.std, self.white)
-
-    def drop(self, samples: int) -> "ImageSplit":
-        """Return all but the first `samples` samples."""
-        return ImageSplit(self.images[samples:], self.labels[samples:], self.mean, self.std, self.white)
+        images = self.images[indices]
+        if self.augment is not None and augmentation is not None:
+            images = self.augment(images, augmentation)
+        mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (self.mean, self.std))
+        return images.float().div_(self.white).sub_(mean).div_(std), self.labels[indices]
 
     def checksum(self) -> str:
         """Return the SHA-256 of images and labels."""
@@ -87,7 +164,7 @@ class ImageSplit:
 
     def to(self, device: torch.device) -> "ImageSplit":
         """Return the same split on another device."""
-        return ImageSplit(self.images.to(device), self.labels.to(device), self.mean, self.std, self.white)
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -100,15 +177,23 @@ class Data:
         The two parts.
     source : str
         Where it came from, in words; logged with every run.
+    held_out : Split, optional
+        Part of the training set that is not trained on, see `hold_out`.
     """
 
     train: Split
     test: Split
     source: str
+    held_out: Split | None = None
 
     def checksum(self) -> str:
-        """SHA-256 over both parts."""
+        """SHA-256 over training and test set."""
         return hashlib.sha256((self.train.checksum() + self.test.checksum()).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class NoParameters:
+    """Nothing to set."""
 
 
 class Dataset(ABC):
@@ -126,6 +211,8 @@ class Dataset(ABC):
         Number of classes.
     events : bool
         Whether samples are spike trains and not images.
+    Parameters : type
+        Frozen dataclass with defaults: how samples become inputs. Configurations set it as ``dataset_parameters``.
     """
 
     name: ClassVar[str]
@@ -133,14 +220,24 @@ class Dataset(ABC):
     input_shape: ClassVar[InputShape]
     classes: ClassVar[int] = 10
     events: ClassVar[bool] = False
+    Parameters: ClassVar[type] = NoParameters
 
     @abstractmethod
     def missing(self, root: Path) -> list[Path]:
         """Files that `load` needs and that are not there; empty when it needs no download."""
 
     @abstractmethod
-    def load(self, root: Path) -> Data:
+    def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
         """Read the dataset from under `root`, fetching it first if files are missing.
+
+        Parameters
+        ----------
+        root : Path
+            See `data_root`.
+        parameters : optional
+            An instance of `Parameters`; None is its defaults.
+        time_steps : int
+            T, the length of spike trains; images know no time.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """Handwritten digits bundled with scikit-learn: 1,797 real images of 8 x 8 pixels, always there."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -8,7 +9,7 @@ from sklearn.datasets import load_digits
 from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
 
 TEST_SAMPLES = 360
-MEAN, STD, WHITE = 0.305, 0.376, 16
+MEAN, STD, WHITE = (0.305,), (0.376,), 16
 
 
 class Digits(Dataset):
@@ -23,9 +24,9 @@ class Digits(Dataset):
         del root
         return []
 
-    def load(self, root: Path) -> Data:
+    def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
         """Read the images that come with scikit-learn."""
-        del root
+        del root, parameters, time_steps
         bunch = load_digits()
         images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
         labels = torch.from_numpy(bunch.target).to(torch.int64)

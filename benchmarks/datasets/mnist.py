@@ -4,14 +4,14 @@ import shutil
 import tempfile
 from math import prod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torchvision import datasets as torchvision_datasets
 
 from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Data, Dataset, ImageSplit
 from benchmarks.errors import DatasetError
 
-MEAN, STD = 0.1307, 0.3081
+MEAN, STD = (0.1307,), (0.3081,)
 """MNIST's; the authors' code normalises FashionMNIST with them, too."""
 
 FILES = {
@@ -63,8 +63,9 @@ class IDXDataset(Dataset):
         folder = self.folder(root)
         return [folder / name for names in FILES.values() for name in names if not (folder / name).is_file()]
 
-    def load(self, root: Path) -> Data:
+    def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
         """Read the four files, after torchvision has fetched them if one is missing."""
+        del parameters, time_steps
         source = "files under the data root"
         if self.missing(root):
             self._download(root)

@@ -222,15 +222,9 @@ class InDouble:
     def __len__(self) -> int:
         return len(self.images)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        inputs, labels = self.images.batch(indices)
+    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        inputs, labels = self.images.batch(indices, augmentation)
         return inputs.double(), labels
-
-    def take(self, samples: int) -> Split:
-        return InDouble(self.images.take(samples))
-
-    def drop(self, samples: int) -> Split:
-        return InDouble(self.images.drop(samples))
 
     def checksum(self) -> str:
         return self.images.checksum()

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Dataset, available_datasets, data_root, get_dataset
+from benchmarks.datasets.dataset import (
+    DATA_ROOT_VARIABLE,
+    Dataset,
+    available_datasets,
+    data_root,
+    first,
+    get_dataset,
+)
 from benchmarks.datasets.mnist import FILES, MNIST
 from benchmarks.errors import ConfigError, DatasetError
 from tests.conftest import write_mnist
@@ -33,13 +40,13 @@ def check_contract(dataset: Dataset, root: Path) -> None:
     data = dataset.load(root)
     for split in (data.train, data.test):
         inputs, labels = split.batch(torch.tensor([1, 0, len(split) - 1]))
-        assert inputs.shape == (3, *dataset.input_shape)
+        assert inputs.shape == ((1, 3, *dataset.input_shape) if dataset.events else (3, *dataset.input_shape))
         assert inputs.dtype == torch.float32
         assert labels.dtype == torch.int64
         again, _ = split.batch(torch.tensor([0]))
-        assert torch.equal(again[0], inputs[1])
-        assert len(split.take(2)) == 2
-        assert len(split.take(10**9)) == len(split)
+        assert torch.equal(again.movedim(-4, 0)[0], inputs.movedim(-4, 0)[1])
+        assert torch.equal(first(split, 2).batch(torch.tensor([1]))[0], inputs.narrow(-4, 0, 1))
+        assert len(first(split, 10**9)) == len(split)
     everything, labels = data.train.batch(torch.arange(min(len(data.train), 5000)))
     assert sorted(labels.unique().tolist()) == list(range(dataset.classes))
     assert abs(everything.mean().item()) < 1

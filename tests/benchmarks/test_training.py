@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import ActivityMeter, accuracy, accuracy_at_steps, latency_ms
 from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
-from benchmarks.training import make_optimizer, prepare, train_step
+from benchmarks.training import Training, make_optimizer, prepare, train_step
 from tssl_core.layers import SpikingLayer
 
 CPU = torch.device("cpu")
@@ -198,7 +199,7 @@ def test_accuracy_takes_the_class_of_the_largest_sum_over_time_and_the_lowest_in
             del inputs
             return torch.tensor([[[0.0, 3, 0], [0, 1, 2], [0, 0, 0]], [[0, 0, 2], [0, 1, 2], [0, 0, 0]]])
 
-    split = ImageSplit(torch.zeros(3, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 2, 0]), 0.0, 1.0)
+    split = ImageSplit(torch.zeros(3, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 2, 0]), (0.0,), (1.0,))
     assert accuracy(Scores(), split, CPU) == 1.0
     split.labels[2] = 1
     assert accuracy(Scores(), split, CPU) == pytest.approx(2 / 3)
@@ -210,7 +211,7 @@ def test_the_accuracy_after_each_step_takes_the_output_so_far() -> None:
             #                     sample 0: class 1, 1, 0     sample 1: class 0, 1, 1
             return torch.tensor([[[0.0, 1], [2, 0]], [[0, 1], [0, 3]], [[4, 1], [0, 1]]])[:, : len(inputs)]
 
-    split = ImageSplit(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 1]), 0.0, 1.0)
+    split = ImageSplit(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 1]), (0.0,), (1.0,))
     assert accuracy_at_steps(Scores(), split, CPU) == (0.5, 1.0, 0.5)
     assert accuracy(Scores(), split, CPU) == 0.5
 
@@ -222,7 +223,9 @@ def test_long_windows_are_evaluated_in_smaller_batches() -> None:
             return torch.zeros(1, len(inputs), 2)
 
     sizes: list[int] = []
-    split = ImageSplit(torch.zeros(600, 1, 1, 1, dtype=torch.uint8), torch.zeros(600, dtype=torch.int64), 0.0, 1.0)
+    split = ImageSplit(
+        torch.zeros(600, 1, 1, 1, dtype=torch.uint8), torch.zeros(600, dtype=torch.int64), (0.0,), (1.0,)
+    )
     for time_steps, expected in ((5, [500, 100]), (20, [250, 250, 100]), (6000, [1] * 600)):
         sizes.clear()
         assert accuracy_at_steps(Counting(), split, CPU, time_steps=time_steps) == (1.0,)
@@ -256,12 +259,12 @@ def test_a_model_without_need_of_calibration_has_no_training_sample_read(monkeyp
     training = prepare(config_of(), Execution(device="cpu"), DIGITS)
     train, batch, read = training.data.train, ImageSplit.batch, []
 
-    def noted(split: ImageSplit, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def noted(split: ImageSplit, indices: Tensor, augmentation: None = None) -> tuple[Tensor, Tensor]:
         read.append(split is train)
-        return batch(split, indices)
+        return batch(split, indices, augmentation)
 
     monkeypatch.setattr(ImageSplit, "batch", noted)
-    training._evaluate()
+    training._evaluate(training.data.test)
     assert read == [False]
 
 
@@ -271,7 +274,7 @@ def test_latency_is_a_positive_time_of_one_sample() -> None:
 
 
 def test_a_record_has_a_flat_name_for_each_number() -> None:
-    _, record, _ = train(config_of(epochs=1))
+    _, record, _ = train(config_of(epochs=1, held_out=50))
     assert set(record.metrics()) == set(METRIC_COLUMNS)
 
 
@@ -311,13 +314,65 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert int(faults) < 245_760 / 4
 
 
-def test_held_out_samples_are_the_last_of_the_training_set_and_take_the_place_of_the_test_set() -> None:
-    data = get_dataset("digits").load(Path())
-    values = {"dataset": "digits", "method": "ann", "architecture": "20", "epochs": 1}
-    part = prepare(validate_run({**values, "held_out": 100}), Execution(device="cpu"), data).data
-    whole = torch.arange(len(data.train))
-    assert torch.equal(part.test.batch(torch.arange(100))[0], data.train.batch(whole[-100:])[0])
-    assert torch.equal(part.train.batch(whole[:-100])[0], data.train.batch(whole[:-100])[0])
-    assert (len(part.train), len(part.test)) == (len(data.train) - 100, 100)
+HOLDING_OUT = {"dataset": "digits", "method": "ann", "architecture": "20", "epochs": 4, "held_out": 100}
+
+
+def prepared(**changes: Any) -> Training:
+    return prepare(validate_run({**HOLDING_OUT, **changes}), Execution(device="cpu"), DIGITS)
+
+
+def test_held_out_samples_are_drawn_by_the_seed_and_not_trained_on() -> None:
+    part = prepared().data
+    assert part.held_out is not None
+    assert (len(part.train), len(part.held_out), len(part.test)) == (1337, 100, 360)
+    assert torch.equal(part.test.batch(torch.arange(360))[0], DIGITS.test.batch(torch.arange(360))[0])
+    pictures = torch.cat([split.batch(torch.arange(len(split)))[0] for split in (part.train, part.held_out)])
+    whole = DIGITS.train.batch(torch.arange(1437))[0]
+    assert torch.equal(pictures.flatten(1).sort(0).values, whole.flatten(1).sort(0).values)
+    again, other = prepared(method="stbp").data.held_out, prepared(seed=1).data.held_out
+    assert again is not None
+    assert other is not None
+    assert again.checksum() == part.held_out.checksum() != other.checksum()
+    labels = part.held_out.batch(torch.arange(100))[1]
+    assert labels.bincount(minlength=10).min() > 0, "drawn from everywhere"
+
+
+def test_the_chosen_epoch_is_the_best_one_on_held_out_samples() -> None:
+    training = prepared()
+    history = list(training.epochs())
+    accuracies = [0.4, 0.8, 0.8, 0.6]
+    history = [replace(record, held_out_accuracy=value) for record, value in zip(history, accuracies, strict=True)]
+    outcome = training.finish(history)
+    assert (outcome.chosen_epoch, outcome.accuracy_chosen) == (2, history[1].test_accuracy)
+    assert outcome.metrics()["accuracy_chosen"] == history[1].test_accuracy
+
+
+def test_held_out_samples_can_take_the_place_of_the_test_set() -> None:
+    part = prepared(evaluate_on="held_out").data
+    instead = prepared().data.held_out
+    assert instead is not None
+    assert part.held_out is None
+    assert part.test.checksum() == instead.checksum()
+    with pytest.raises(ConfigError, match="evaluate_on: nothing is held out"):
+        prepared(held_out=0, evaluate_on="held_out")
+
+
+def test_holding_out_everything_is_refused() -> None:
     with pytest.raises(ConfigError, match="fewer than the 1437 training samples"):
-        prepare(validate_run({**values, "held_out": 1437}), Execution(device="cpu"), data)
+        prepared(held_out=1437)
+
+
+def test_random_changes_are_made_to_training_samples_alone_and_from_their_own_stream() -> None:
+    def shift(images: Tensor, draw: torch.Generator) -> Tensor:
+        return images.roll(int(torch.randint(1, 8, (), generator=draw)), -1)
+
+    assert isinstance(DIGITS.train, ImageSplit)
+    assert isinstance(DIGITS.test, ImageSplit)
+    changing = Data(replace(DIGITS.train, augment=shift), replace(DIGITS.test, augment=shift), "made")
+    config = validate_run({**HOLDING_OUT, "held_out": 0, "epochs": 1})
+    plain = prepare(config, Execution(device="cpu"), DIGITS)
+    changed = prepare(config, Execution(device="cpu"), changing)
+    again = prepare(config, Execution(device="cpu"), changing)
+    assert plain._evaluate(plain.data.test) == changed._evaluate(changed.data.test)
+    losses = [next(training.epochs()).train_loss for training in (plain, changed, again)]
+    assert losses[0] != losses[1] == losses[2]
