@@ -3,7 +3,7 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -13,10 +13,10 @@ from torch import Tensor
 
 import benchmarks.datasets
 from baselines.discovery import discover
+from benchmarks.datasets.sources import DATA_ROOT_VARIABLE as DATA_ROOT_VARIABLE
+from benchmarks.datasets.sources import Source, prepare
 from benchmarks.errors import ConfigError
 from tssl_core.architecture import InputShape
-
-DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -213,6 +213,8 @@ class Dataset(ABC):
         Whether samples are spike trains and not images.
     Parameters : type
         Frozen dataclass with defaults: how samples become inputs. Configurations set it as ``dataset_parameters``.
+    sources : sequence of Source
+        Where its files can be had, in the order in which they are tried.
     """
 
     name: ClassVar[str]
@@ -221,10 +223,25 @@ class Dataset(ABC):
     classes: ClassVar[int] = 10
     events: ClassVar[bool] = False
     Parameters: ClassVar[type] = NoParameters
+    sources: ClassVar[Sequence[Source]] = ()
 
     @abstractmethod
     def missing(self, root: Path) -> list[Path]:
-        """Files that `load` needs and that are not there; empty when it needs no download."""
+        """Files or folders that `load` needs and that are not there; `prepare` moves each into place as one."""
+
+    def prepare(self, root: Path, source: str | None = None) -> str:
+        """Get what is missing under `root` and return where it came from; see `benchmarks.datasets.sources`."""
+        return prepare(self, root, source)
+
+    def verify(self, root: Path) -> list[str]:
+        """Check the whole content under `root`, also against what is published where that is known.
+
+        Returns
+        -------
+        list of str
+            What is wrong, a sentence for each file, which it names; empty if nothing is.
+        """
+        return [f"{path} is missing" for path in self.missing(root)]
 
     @abstractmethod
     def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
