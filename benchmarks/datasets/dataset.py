@@ -266,10 +266,18 @@ class Dataset(ABC):
 def data_root(option: str | None = None) -> Path:
     """Folder that holds the datasets: `option`, else ``$TSSL_DATA_ROOT``, else a cache folder of the user's."""
     chosen = option or os.environ.get(DATA_ROOT_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "tssl-bp-suite"
+    return Path(chosen).expanduser() if chosen else _user_cache()
+
+
+def cache_folder(root: Path) -> Path:
+    """Folder for what is made of the files under `root`: there if it can be written, else in the user's cache."""
+    # The mode is asked for too, as the superuser may write to what is marked as read-only.
+    writable = os.access(root, os.W_OK) and root.stat().st_mode & 0o222
+    return (root if writable else _user_cache()) / "made"
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tssl-bp-suite"
 
 
 def available_datasets() -> dict[str, Dataset]:
