@@ -36,6 +36,26 @@ class Profile(BaseModel):
     grid: dict[str, list[Any]] = {}
 
 
+class Rule(BaseModel):
+    """What differs for some runs of the grid.
+
+    Attributes
+    ----------
+    match : dict
+        Dotted keys of `RunConfig` and the values that a run must have; methods are compared without their preset.
+    run : dict
+        Changes to such a run.
+    """
+
+    model_config = STRICT
+    match: dict[str, Any]
+    run: dict[str, Any]
+
+    def applies_to(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run, given as nested tables, has all the values."""
+        return all(value in _values_at(run, key) for key, value in self.match.items())
+
+
 class SweepConfig(BaseModel):
     """A study as its TOML file describes it.
 
@@ -49,8 +69,12 @@ class SweepConfig(BaseModel):
         What every run shares, keys of `RunConfig`.
     grid : dict
         Values to be combined, dotted keys of `RunConfig`.
+    extends : str, optional
+        Another study, by path or name, whose file this one is laid over.
     methods : dict
         What differs for one method, and is therefore declared here.
+    rules : list of Rule
+        What differs for other parts of the grid, such as a number of time steps; laid over `methods`, in order.
     profiles : dict
         Changes by profile: ``smoke``, ``quick``, ``paper``.
     """
@@ -60,7 +84,9 @@ class SweepConfig(BaseModel):
     title: str
     run: dict[str, Any]
     grid: dict[str, list[Any]]
+    extends: str | None = None
     methods: dict[str, dict[str, Any]] = {}
+    rules: list[Rule] = []
     profiles: dict[str, Profile] = {}
 
 
@@ -157,7 +183,7 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
     if profile not in PROFILES:
         raise ConfigError(f"unknown profile {profile!r}; expected one of {', '.join(PROFILES)}")
     path = config_path(name_or_path)
-    sweep = validate(SweepConfig, read_toml(path))
+    sweep = read_study(path)
     values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "methods"}))
     if profile in sweep.profiles:
         values = merge(values, sweep.profiles[profile].model_dump())
@@ -168,10 +194,32 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
             raise ConfigError(f"cannot override {', '.join(sorted(unknown))!r}; expected run.*, grid.* or methods.*")
         values = merge(values, override)
     command = command_line("reproduce", [name_or_path, "--profile", profile], overrides)
-    return Study(sweep.name, sweep.title, profile, command, tuple(_expand(values, path)))
+    return Study(sweep.name, sweep.title, profile, command, tuple(_expand(values, sweep.rules, path)))
 
 
-def _expand(values: Mapping[str, Any], path: Path) -> list[Cell]:
+def read_study(path: Path) -> SweepConfig:
+    """Read a study's file, and the one that it extends.
+
+    Raises
+    ------
+    ConfigError
+        If either is not valid.
+    """
+    values = read_toml(path)
+    if isinstance(base := values.get("extends"), str):
+        values = merge(read_toml(config_path(base)), values)
+    return validate(SweepConfig, values)
+
+
+def _values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
+    """Return what a run has at a dotted key; of a method with a preset, also its plain name."""
+    value: Any = run
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)
+
+
+def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> list[Cell]:
     grid: Mapping[str, list[Any]] = values["grid"]
     for key, choices in grid.items():
         if not isinstance(choices, list) or not choices:
@@ -185,8 +233,13 @@ def _expand(values: Mapping[str, Any], path: Path) -> list[Cell]:
         method = str(chosen.get("method", run.get("method", "")))
         for name in (method.partition(":")[0], method):
             run = merge(run, values["methods"].get(name, {}))
+        point: Mapping[str, Any] = {}
         for key, value in chosen.items():
-            run = merge(run, nested(key, value))
+            point = merge(point, nested(key, value))
+        run = merge(run, point)
+        for rule in rules:
+            if rule.applies_to(run):
+                run = merge(merge(run, rule.run), point)  # the grid has the last word
         cell = cell_of(validate_run(run))
         cells.setdefault(cell.config.run_key, cell)
     return list(cells.values())

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cli
-from benchmarks.config import read_toml, validate
 from benchmarks.errors import ConfigError
-from benchmarks.study import SweepConfig, config_path
+from benchmarks.study import config_path, read_study
 from benchmarks.tracking import TRACKING_OFF
 from reports.load import Results, results_from_csv, results_from_tracking
 from reports.render import write_report
@@ -60,7 +59,7 @@ def report_command(arguments: argparse.Namespace) -> int:
 def _title(study: str) -> str:
     """Title in the study's own file, or its name if it does not come with the suite."""
     try:
-        return validate(SweepConfig, read_toml(config_path(study))).title
+        return read_study(config_path(study)).title
     except ConfigError:
         return study
 

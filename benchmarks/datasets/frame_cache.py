@@ -30,6 +30,9 @@ FORMAT = 1
 FILES_A_CHUNK = 250
 """Recordings that a worker turns into frames at a time."""
 
+CHUNKS_FOR_WORKERS = 8
+"""With fewer chunks, starting other processes takes longer than the work."""
+
 CPU = torch.device("cpu")
 
 PIXELS_FILE, COUNTS_FILE, LABELS_FILE, META_FILE = "pixels.u16", "counts.npy", "labels.npy", "meta.json"
@@ -193,8 +196,8 @@ def _chunks(
     """Turn recordings into frames, in order, on all processors if there are many."""
     chunks = [paths[first : first + FILES_A_CHUNK] for first in range(0, len(paths), FILES_A_CHUNK)]
     bar = partial(tqdm, total=len(chunks), desc="frames", unit="chunk", disable=None, leave=False)
-    if len(chunks) == 1:
-        yield frames_of(chunks[0], parameters)
+    if len(chunks) < CHUNKS_FOR_WORKERS:
+        yield from (frames_of(chunk, parameters) for chunk in chunks)
         return
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         yield from bar(pool.map(partial(frames_of, parameters=parameters), chunks))

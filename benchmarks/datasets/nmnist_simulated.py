@@ -26,6 +26,9 @@ FOLDER, CAMERA_FILE = "NMNIST-simulated", "camera.json"
 IMAGES_A_CHUNK = 100
 """Images that a worker records at a time: few enough to stay in its cache."""
 
+CHUNKS_FOR_WORKERS = 8
+"""With fewer chunks, starting other processes takes longer than the work."""
+
 
 class Simulation(Source):
     """A model of the camera before the images of MNIST."""
@@ -64,7 +67,7 @@ def record_images(split: ImageSplit, folder: Path, camera: Camera, *, first_seed
     ]
     todo = [chunk for chunk in chunks if not all(path.exists() for path in chunk[1])]
     bar = partial(tqdm, total=len(todo), desc=f"recording {folder.name}", unit="chunk", disable=None, leave=False)
-    if len(todo) <= 1:
+    if len(todo) < CHUNKS_FOR_WORKERS:
         for chunk in todo:
             record_chunk(chunk, camera)
         return

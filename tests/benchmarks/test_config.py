@@ -189,10 +189,37 @@ def test_dotted_grid_keys_reach_into_tables(tmp_path: Path) -> None:
     assert taus == [2.0, 3.0]
 
 
+def test_rules_change_the_parts_of_the_grid_that_they_match_and_the_grid_has_the_last_word(tmp_path: Path) -> None:
+    text = RUN + '[grid]\nmethod = ["stbp", "stbp:classic", "ann"]\ntime_steps = [2, 5]\nseed = [0]\n'
+    text += '[[rules]]\nmatch = { method = "stbp", time_steps = 5 }\nrun = { epochs = 9, seed = 3 }\n'
+    text += '[[rules]]\nmatch = { "optimizer.grad_clip" = 1.0 }\nrun = { epochs = 1 }\n'
+    cells = [cell.config for cell in load_study(write_study(tmp_path, text), profile="quick").cells]
+    assert [(c.method, c.time_steps, c.epochs, c.seed) for c in cells] == [
+        ("stbp", 2, 4, 0),
+        ("stbp", 5, 9, 0),
+        ("stbp:classic", 2, 4, 0),
+        ("stbp:classic", 5, 9, 0),
+        ("ann", 1, 4, 0),
+    ]
+
+
+def test_a_study_can_extend_another_one(tmp_path: Path) -> None:
+    base = write_study(tmp_path, RUN + '[grid]\nmethod = ["tssl_bp"]\nseed = [0, 1]\n')
+    other = tmp_path / "other.toml"
+    other.write_text(f'name = "other"\ntitle = "Other"\nextends = "{base}"\nrun = {{ epochs = 2 }}\n')
+    study = load_study(str(other), profile="quick")
+    assert (study.name, study.title) == ("other", "Other")
+    assert [(cell.config.epochs, cell.config.architecture, cell.config.seed) for cell in study.cells] == [
+        (2, "20", 0),
+        (2, "20", 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (RUN, "'grid' is missing"),
+        (RUN + '[grid]\nmethod = ["tssl_bp"]\n[[rules]]\nmatch = {}\n', "rules.0.run' is missing"),
         (RUN + "[grid]\nseed = []\n", "grid.seed"),
         (RUN + "[grid]\nseed = 3\n", "grid.seed is 3"),
         (RUN + '[grid]\nmethod = ["tssl_bp"]\n[methods.sgd]\nepochs = 1\n', "unknown method 'sgd'"),

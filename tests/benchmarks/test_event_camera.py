@@ -77,10 +77,11 @@ def test_the_number_of_answers_is_the_change_in_units_of_the_threshold() -> None
     slow = tuple((20 * start, 20 * end) for start, end in QUIET.moves_us)
     camera = replace(QUIET, mismatch=0.0, threshold=0.5, inverted=False, moves_us=slow, duration_us=20 * 311_000)
     (events,) = record(bar(width=8), camera, [0])
-    third = events[(events["t"] > slow[2][0]) & (events["p"] == 1)]
-    # The bar's left edge goes from column 19 to 12, far from its upper and lower end.
-    per_pixel = [int(((third["x"] == x) & (third["y"] == y)).sum()) for x in range(14, 18) for y in range(10, 18)]
-    assert set(per_pixel) == {4}
+    first = events[(events["t"] < slow[0][1]) & (events["p"] == 1)]
+    # The bar's right edge goes from column 19 to 22.5. Its rows are 6 to 21, then 13 to 28.
+    per_pixel = [int(((first["x"] == x) & (first["y"] == y)).sum()) for x in (20, 21) for y in range(14, 21)]
+    assert per_pixel == [4] * 14
+    assert not (events["x"][events["p"] == 1] == 5).any()
 
 
 def test_thresholds_belong_to_the_sensor() -> None:
