@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, available_datasets, data_root
+from benchmarks.data_cli import add_data_command, add_data_root
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
 from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, open_tracker
@@ -30,10 +30,7 @@ def add_commands(subparsers: Any) -> None:
     add_study_options(sweep)
     sweep.set_defaults(command=sweep_command)
 
-    data = subparsers.add_parser("data", help="what datasets there are")
-    data.add_argument("action", choices=["list"])
-    add_data_root(data)
-    data.set_defaults(command=data_command)
+    add_data_command(subparsers)
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +56,6 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="run again what is already there")
     add_data_root(parser)
     add_tracking_uri(parser, f"MLflow tracking URI, or {TRACKING_OFF!r}")
-
-
-def add_data_root(parser: argparse.ArgumentParser) -> None:
-    """Option of the commands that read datasets."""
-    parser.add_argument("--data-root", help=f"folder of the datasets (default: ${DATA_ROOT_VARIABLE}, or a user cache)")
 
 
 def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
@@ -111,17 +103,6 @@ def carry_out(study: Study, arguments: argparse.Namespace) -> int:
     return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] else EXIT_OK
 
 
-def data_command(arguments: argparse.Namespace) -> int:
-    """List the datasets and whether their files are there."""
-    root = data_root(arguments.data_root)
-    print(f"data root: {root}")
-    for name, dataset in available_datasets().items():
-        missing = dataset.missing(root)
-        state = "ready" if not missing else f"missing {', '.join(path.name for path in missing)}"
-        print(f"{name:<16} {dataset.title:<16} {state}")
-    return EXIT_OK
-
-
 def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any], None]] = (add_commands,)) -> int:
     """Run the command line and return its exit code.
 
@@ -144,5 +125,5 @@ def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any]
         print(f"tssl: error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("tssl: interrupted; the same command goes on with the runs that are not done", file=sys.stderr)
+        print("tssl: interrupted; the same command goes on with what is not done", file=sys.stderr)
         return EXIT_INTERRUPTED

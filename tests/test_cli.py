@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.datasets.mnist import MNIST
+from benchmarks.datasets import fashion_mnist_debian
+from benchmarks.datasets.mnist import MNIST, FashionMNIST
 from benchmarks.tracking import MlflowTracker
 from reports.cli import main
+from tests.conftest import write_mnist
 
 SMOKE = ["--profile", "smoke", "--device", "cpu"]
 
@@ -100,6 +102,51 @@ def test_the_datasets_are_listed_with_what_is_missing(mnist_root: Path, capsys: 
     assert lines["digits"].endswith("ready")
     assert lines["mnist"].endswith("ready")
     assert "missing train-images-idx3-ubyte" in lines["fashion_mnist"]
+    assert "47.1kB" in lines["mnist"]
+    assert "torchvision, (wheel)" in lines["mnist"], "in brackets: only when asked for"
+
+
+def test_data_prepare_says_where_the_files_came_from_and_verify_finds_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_mnist(tmp_path / "package", compress=True)
+    monkeypatch.setattr(fashion_mnist_debian, "FOLDER", tmp_path / "package")
+    monkeypatch.setattr(FashionMNIST, "md5", write_mnist(tmp_path / "unpacked"))
+    at_root = ["--data-root", str(tmp_path / "root")]
+    assert main(["data", "verify", *at_root]) == 0
+    assert main(["data", "verify", "fashion_mnist", *at_root]) == 1, "asked for by name, it should be there"
+    assert main(["data", "prepare", "fashion_mnist", "digits", *at_root]) == 0
+    assert main(["data", "prepare", "fashion_mnist", *at_root]) == 0
+    assert main(["data", "verify", *at_root]) == 0
+    printed = capsys.readouterr().out
+    for line in (
+        "fashion_mnist: not there",
+        "fashion_mnist: ready, from files of the installed Debian package dataset-fashion-mnist",
+        "digits: nothing is missing",
+        "fashion_mnist: nothing is missing",
+        "fashion_mnist: right",
+    ):
+        assert line in printed.splitlines()
+    damaged = FashionMNIST().folder(tmp_path / "root") / "train-labels-idx1-ubyte"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"\x01")
+    assert main(["data", "verify", *at_root]) == 1
+    assert f"fashion_mnist: {damaged} is not the published FashionMNIST's" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["prepare", "imagenet"], "unknown dataset 'imagenet'; expected one of"),
+        (["verify", "imagenet"], "unknown dataset 'imagenet'; expected one of"),
+        (["prepare", "mnist", "--source", "x"], "unknown source 'x' of mnist; expected one of: torchvision, wheel"),
+        (["prepare", "fashion_mnist", "digits", "--source", "debian"], "unknown source 'debian' of digits"),
+    ],
+)
+def test_unknown_datasets_and_sources_are_refused_with_the_known_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert expected in refusal(capsys, "data", *arguments, "--data-root", str(tmp_path / "root"))
+    assert not (tmp_path / "root").exists()
 
 
 def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:

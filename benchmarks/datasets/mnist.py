@@ -1,14 +1,18 @@
-"""MNIST and FashionMNIST: four IDX files each, read and downloaded by torchvision."""
+"""MNIST and FashionMNIST: four IDX files each, read by torchvision."""
 
-import shutil
-import tempfile
+import hashlib
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torchvision import datasets as torchvision_datasets
 
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Data, Dataset, ImageSplit
+from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
+from benchmarks.datasets.fashion_mnist_debian import FetchedPackage, InstalledPackage
+from benchmarks.datasets.mnist_wheel import MNISTWheel
+from benchmarks.datasets.torchvision_download import TorchvisionDownload
 from benchmarks.errors import DatasetError
 
 MEAN, STD = (0.1307,), (0.3081,)
@@ -48,11 +52,26 @@ def check_idx(path: Path, *, dimensions: int) -> int:
     return shape[0]
 
 
+def md5_of(path: Path) -> str:
+    """MD5 sum of a file, by which datasets are known; it tells no forgery."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 class IDXDataset(Dataset):
-    """A dataset in MNIST's file format, in torchvision's folder layout."""
+    """A dataset in MNIST's file format, in torchvision's folder layout.
+
+    Attributes
+    ----------
+    torchvision_class : type
+        Reads it.
+    md5 : mapping
+        MD5 sums of the published files, by name.
+    """
 
     input_shape = (1, 28, 28)
     torchvision_class: ClassVar[type[torchvision_datasets.MNIST]]
+    md5: ClassVar[Mapping[str, str]]
 
     def folder(self, root: Path) -> Path:
         """Folder of the four files, ``<root>/<torchvision's class name>/raw``."""
@@ -63,13 +82,32 @@ class IDXDataset(Dataset):
         folder = self.folder(root)
         return [folder / name for names in FILES.values() for name in names if not (folder / name).is_file()]
 
+    def verify(self, root: Path) -> list[str]:
+        """Compare each of the four files with the published one, by its MD5 sum."""
+        problems = super().verify(root)
+        for path in (self.folder(root) / name for name in self.md5):
+            if path.is_file():
+                problems += self._problem(path)
+        return problems
+
+    def _problem(self, path: Path) -> list[str]:
+        """What is wrong with a file: that it is damaged, or whole but another one."""
+        try:
+            check_idx(path, dimensions=3 if "idx3" in path.name else 1)
+            md5 = md5_of(path)
+        except (DatasetError, OSError) as error:
+            return [str(error)]
+        if md5 == self.md5[path.name]:
+            return []
+        return [
+            f"{path} is not the published {self.title}'s: its MD5 sum is {md5}, expected {self.md5[path.name]}; "
+            "it is damaged or of another dataset"
+        ]
+
     def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
-        """Read the four files, after torchvision has fetched them if one is missing."""
+        """Read the four files, after getting those that are missing."""
         del parameters, time_steps
-        source = "files under the data root"
-        if self.missing(root):
-            self._download(root)
-            source = "torchvision download"
+        source = self.prepare(root)
         return Data(self._split(root, "train"), self._split(root, "test"), source)
 
     def _split(self, root: Path, part: str) -> ImageSplit:
@@ -87,26 +125,6 @@ class IDXDataset(Dataset):
             raise DatasetError(f"{labels_file} has a label {int(data.targets.max())}, expected 0 to {self.classes - 1}")
         return ImageSplit(data.data.unsqueeze(1), data.targets, MEAN, STD)
 
-    def _download(self, root: Path) -> None:
-        """Fetch into a temporary folder and move the result, so that a half file is never taken for a whole one."""
-        folder = self.folder(root)
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
-                self.torchvision_class(scratch, download=True)
-                folder.mkdir(parents=True, exist_ok=True)
-                for names in FILES.values():
-                    for name in names:
-                        shutil.move(self.folder(Path(scratch)) / name, folder / name)
-        except (OSError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise DatasetError(
-                f"{self.name} is not under {folder} and could not be downloaded ({reason}). Ways to get it: "
-                f"connect to the internet and run again; put {', '.join(n for ns in FILES.values() for n in ns)} "
-                f"into {folder}; or name a folder that has {self.torchvision_class.__name__}/raw by --data-root or "
-                f"${DATA_ROOT_VARIABLE}"
-            ) from error
-
 
 class MNIST(IDXDataset):
     """70,000 handwritten digits of 28 x 28 pixels."""
@@ -114,6 +132,15 @@ class MNIST(IDXDataset):
     name = "mnist"
     title = "MNIST"
     torchvision_class = torchvision_datasets.MNIST
+    sources = (TorchvisionDownload(torchvision_datasets.MNIST), MNISTWheel())
+    md5 = MappingProxyType(
+        {
+            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+        }
+    )
 
 
 class FashionMNIST(IDXDataset):
@@ -122,3 +149,12 @@ class FashionMNIST(IDXDataset):
     name = "fashion_mnist"
     title = "FashionMNIST"
     torchvision_class = torchvision_datasets.FashionMNIST
+    sources = (InstalledPackage(), TorchvisionDownload(torchvision_datasets.FashionMNIST), FetchedPackage())
+    md5 = MappingProxyType(
+        {
+            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+        }
+    )

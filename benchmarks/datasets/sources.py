@@ -127,8 +127,8 @@ def prepare(dataset: Sourced, root: Path, source: str | None = None) -> str:
                 reasons.append(f"{candidate.name}: {reason}")
     except OSError as error:
         raise DatasetError(
-            f"{dataset.name} cannot be put under the data root {root} ({error}). What was there is unchanged; free or "
-            f"allow space there, or name another folder by --data-root or ${DATA_ROOT_VARIABLE}"
+            f"{dataset.name} cannot be put under the data root {root} ({error}). What was there is unchanged; make "
+            f"room or give write permission there, or name another folder by --data-root or ${DATA_ROOT_VARIABLE}"
         ) from error
     if reasons or not chosen:
         raise DatasetError(_explain(dataset, root, chosen, reasons))
@@ -149,6 +149,8 @@ def choose(dataset: Sourced, source: str | None) -> list[Source]:
 def _attempt(dataset: Sourced, source: Source, folder: Path, root: Path) -> str | None:
     """Fetch, verify and move into place, or return why that did not work; raises what no other source can help."""
     folder.mkdir(exist_ok=True)
+    if sys.stderr.isatty():
+        print(f"{dataset.name}: fetching ({source.title})", file=sys.stderr)
     try:
         source.fetch(folder, root)
     except (DatasetError, OSError, RuntimeError) as error:

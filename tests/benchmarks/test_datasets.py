@@ -1,6 +1,8 @@
 """Datasets: the contract for each that is found, IDX files with every kind of damage, and the download."""
 
+import errno
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.datasets import utils
 
 from benchmarks.datasets.dataset import (
     DATA_ROOT_VARIABLE,
@@ -125,9 +128,10 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(MNIST.torchvision_class, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
         monkeypatch.setattr(MNIST.torchvision_class, "resources", list(sums.items()))
+        monkeypatch.setattr(MNIST, "md5", write_mnist(tmp_path / "unpacked"))
         yield folder
         server.shutdown()
 
@@ -147,10 +151,85 @@ def test_missing_files_are_downloaded_by_torchvision(mirror: Path, tmp_path: Pat
 def test_a_download_with_a_wrong_checksum_leaves_nothing_behind(mirror: Path, tmp_path: Path) -> None:
     (mirror / f"{TRAIN_IMAGES}.gz").write_bytes(b"another file")
     root = tmp_path / "root"
-    with pytest.raises(DatasetError, match=r"could not be downloaded .*Ways to get it"):
+    with pytest.raises(DatasetError, match=r"could not be fetched .*Ways to get it"):
         MNIST().load(root)
     assert len(MNIST().missing(root)) == 4
     assert list(root.iterdir()) == []
+
+
+def test_an_interrupted_download_goes_on_from_the_files_that_are_whole(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del mirror
+    root, fetched, real = tmp_path / "root", list[str](), utils._urlretrieve
+
+    def interrupted(url: str, filename: str) -> None:
+        if len(fetched) == 2:
+            Path(filename).write_bytes(b"half a fi")
+            raise KeyboardInterrupt
+        fetched.append(Path(filename).name)
+        real(url, filename)
+
+    monkeypatch.setattr(utils, "_urlretrieve", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        MNIST().load(root)
+    assert len(MNIST().missing(root)) == 4
+    assert [path.name for path in root.iterdir()] == [".partial-mnist"]
+
+    def counted(url: str, filename: str) -> None:
+        fetched.append(Path(filename).name)
+        real(url, filename)
+
+    monkeypatch.setattr(utils, "_urlretrieve", counted)
+    MNIST().load(root)
+    assert sorted(fetched) == sorted(f"{name}.gz" for names in FILES.values() for name in names), "each once"
+    assert [path.name for path in root.iterdir()] == ["MNIST"]
+
+
+def test_a_full_disk_ends_the_download_and_keeps_what_was_there(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del mirror
+    root = tmp_path / "root"
+    MNIST().load(root)
+    kept = MNIST().folder(root) / TRAIN_LABELS
+    (MNIST().folder(root) / TRAIN_IMAGES).unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(utils, "_urlretrieve", full)
+    with pytest.raises(DatasetError, match=rf"{root} .*No space left.*--data-root"):
+        MNIST().load(root)
+    assert kept.is_file()
+    assert [path.name for path in root.iterdir()] == ["MNIST"]
+
+
+def test_verify_refuses_another_dataset_that_load_accepts(mnist_root: Path) -> None:
+    problems = MNIST().verify(mnist_root)
+    assert len(problems) == 4
+    assert all("is not the published MNIST's: its MD5 sum is" in problem for problem in problems)
+    MNIST().load(mnist_root)
+
+
+def test_verify_names_each_file_that_is_missing_truncated_or_changed(
+    mnist_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(MNIST, "md5", write_mnist(tmp_path / "published"))
+    assert MNIST().verify(mnist_root) == []
+    images, labels, test_images, _ = (MNIST().folder(mnist_root) / name for ns in FILES.values() for name in ns)
+    whole = images.read_bytes()
+    images.write_bytes(whole[:999] + bytes([whole[999] ^ 1]) + whole[1000:])
+    labels.unlink()
+    test_images.write_bytes(test_images.read_bytes()[:-1])
+    missing, changed, truncated = MNIST().verify(mnist_root)
+    assert missing == f"{labels} is missing"
+    assert changed.startswith(f"{images} is not the published MNIST's")
+    assert truncated.startswith(f"{test_images} has 15,695 bytes, but its header promises 15,696")
+
+
+def test_the_real_files_are_the_published_ones(real_root: Path) -> None:
+    assert [get_dataset(name).verify(real_root) for name in ("mnist", "fashion_mnist")] == [[], []]
 
 
 def test_without_files_and_network_every_way_to_get_the_data_is_listed(
