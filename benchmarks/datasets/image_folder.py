@@ -1,19 +1,20 @@
-"""Images as files in a folder for each class: listed, checked and decoded by torchvision."""
+"""Images as files in a folder for each class: listed, checked, and decoded by Pillow."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.io import decode_image
 
 from benchmarks.errors import DatasetError
 from tssl_core.architecture import InputShape
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-_FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+FORMATS = ("PNG", "JPEG")
 _LISTED = 5
 """So many names at most stand in an error."""
 
@@ -25,7 +26,7 @@ class FolderImages:
     Parameters
     ----------
     images : Tensor
-        ``[N, C, H, W]``, uint8. One image of each class after the other, so that the first samples are of all classes.
+        ``[N, 3, H, W]``, uint8. One image of each class after the other, so that the first samples are of all classes.
     labels : Tensor
         ``[N]``, int64.
     formats : frozenset of str
@@ -47,18 +48,18 @@ def read_image_folder(folder: Path, classes: Sequence[str], shape: InputShape) -
     classes : sequence of str
         Their position is the label.
     shape : (int, int, int)
-        Channels, height and width of every image.
+        Channels, which are 3, height and width of every image.
 
     Raises
     ------
     DatasetError
         If a class is missing, unknown, empty or has another number of images than the others, or a file cannot be
-        decoded or has another shape; names the folder or file.
+        decoded or is of another kind; names the folder or file.
     """
     files = [_image_files(folder / name) for name in _checked_classes(folder, classes)]
     _check_balance(folder, dict(zip(classes, map(len, files), strict=True)))
     images = torch.empty(len(files[0]), len(classes), *shape, dtype=torch.uint8)
-    # One after the other: the decoder holds Python's lock, so that threads gain nothing.
+    # One after the other: for images this small the time goes into Python, where threads would wait for each other.
     formats = frozenset().union(*map(_decode_into, images.unbind(1), files))
     labels = torch.arange(len(classes)).repeat(len(files[0]))
     return FolderImages(images.flatten(0, 1), labels, formats)
@@ -95,35 +96,29 @@ def _check_balance(folder: Path, counts: dict[str, int]) -> None:
 
 
 def _decode_into(images: Tensor, files: Sequence[Path]) -> set[str]:
-    """Decode the images of one class into ``[N, C, H, W]`` and return their formats."""
+    """Decode the images of one class into ``[N, 3, H, W]`` and return their formats."""
     formats = set()
     for image, file in zip(images, files, strict=True):
-        content = bytearray(file.read_bytes())
-        formats.add(_format(content, file))
-        try:
-            decoded = decode_image(torch.frombuffer(content, dtype=torch.uint8))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0].rpartition(", ")[2]
-            raise DatasetError(f"{file} cannot be decoded ({reason}); replace it by a whole file") from error
-        if decoded.shape != image.shape or decoded.dtype != image.dtype:
-            raise DatasetError(
-                f"{file} is {_described(decoded)}; expected {_described(image)}: convert it, or replace it"
-            )
-        image.copy_(decoded)
+        decoded, name = _decode(file, size=(image.shape[2], image.shape[1]))
+        image.copy_(torch.from_numpy(decoded).movedim(-1, 0))
+        formats.add(name)
     return formats
 
 
-def _format(content: bytes | bytearray, file: Path) -> str:
-    for magic, name in _FORMATS.items():
-        if content.startswith(magic):
-            return name
-    start = content[:8].hex() or "nothing"
-    raise DatasetError(f"{file} is no PNG or JPEG file: it starts with {start}; replace it by the image")
-
-
-def _described(image: Tensor) -> str:
-    channels, height, width = image.shape
-    return f"an image of {channels} x {height} x {width} (channels, height, width), {8 * image.element_size()} bits"
+def _decode(file: Path, *, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+    """Return the pixels ``[H, W, 3]`` of an image of that width and height, and its format."""
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            if (image.mode, image.size) != ("RGB", size):
+                raise DatasetError(
+                    f"{file} is an image of {image.width} x {image.height} pixels and mode {image.mode}; expected "
+                    f"{size[0]} x {size[1]} and RGB: convert or replace it"
+                )
+            return np.array(image), str(image.format)
+    except UnidentifiedImageError as error:
+        raise DatasetError(f"{file} is no {' or '.join(FORMATS)} file; replace it by the image") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{file} cannot be read ({error}); replace it by a whole file") from error
 
 
 def _names(names: Sequence[str]) -> str:
