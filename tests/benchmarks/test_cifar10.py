@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import datasets as torchvision_datasets
 
 from benchmarks.datasets.cifar10 import CIFAR10, CLASSES, MEAN, STD
 from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, data_root, first
 from benchmarks.errors import DatasetError
 from tests.benchmarks.test_datasets import check_contract
 
-TORCHVISION = CIFAR10.torchvision_class
+TORCHVISION = torchvision_datasets.CIFAR10
 BATCHES = TORCHVISION.base_folder
 BATCH_SIZE = 20
 
@@ -77,6 +78,13 @@ def know(monkeypatch: pytest.MonkeyPatch, sums: dict[str, str]) -> None:
         known = [[name, sums[name]] for name, _ in getattr(TORCHVISION, attribute)]
         monkeypatch.setattr(TORCHVISION, attribute, known)
     monkeypatch.setattr(TORCHVISION, "meta", {**TORCHVISION.meta, "md5": sums[TORCHVISION.meta["filename"]]})
+
+
+def known_sums() -> dict[str, str]:
+    return {
+        **dict(TORCHVISION.train_list + TORCHVISION.test_list),
+        TORCHVISION.meta["filename"]: TORCHVISION.meta["md5"],
+    }
 
 
 @pytest.fixture
@@ -252,7 +260,7 @@ def test_empty_classes_and_a_missing_part_are_refused_by_name(tree: Path) -> Non
 def test_nothing_is_unpickled_if_a_batch_file_is_not_the_known_one(batches: Path, name: str) -> None:
     path, made = batches / BATCHES / name, batches / "made-by-pickle"
     path.write_bytes(pickle.dumps(Marker(made)))
-    found, expected = (hashlib.md5(path.read_bytes()).hexdigest(), CIFAR10()._batch_files(batches)[path])
+    found, expected = (hashlib.md5(path.read_bytes()).hexdigest(), known_sums()[name])
     message = refusal(batches)
     assert message == f"{path} has the MD5 sum {found}, expected {expected}; delete it and run again to fetch it"
     assert not made.exists()
@@ -292,20 +300,21 @@ def test_missing_batches_are_downloaded_by_torchvision(archive: Path, tmp_path: 
     del archive
     root = tmp_path / "fresh" / "root"
     assert next(path.name for path in CIFAR10().missing(root)) == "data_batch_1"
-    assert CIFAR10().load(root).source == "torchvision's batches, downloaded"
+    assert CIFAR10().load(root).source == "torchvision's batches"
     assert [path.name for path in root.iterdir()] == [BATCHES], "scratch folder and archive are gone"
     assert CIFAR10().missing(root) == []
+    assert CIFAR10().verify(root) == []
     (root / BATCHES / "data_batch_2").unlink()
     assert CIFAR10().missing(root) == [root / BATCHES / "data_batch_2"]
+    assert CIFAR10().verify(root) == [f"{root / BATCHES / 'data_batch_2'} is missing"]
     assert len(CIFAR10().load(root).train) == 100
-    assert CIFAR10().load(root).source == "torchvision's batches"
 
 
 def test_a_download_with_a_wrong_checksum_leaves_nothing_behind(archive: Path, tmp_path: Path) -> None:
     archive.write_bytes(b"another file")
     root = tmp_path / "root"
-    assert "could not be downloaded" in refusal(root)
-    assert list(root.iterdir()) == []
+    assert f"cifar10 is not under {root} and could not be fetched" in refusal(root)
+    assert len(CIFAR10().missing(root)) == 7
 
 
 def test_without_files_and_network_every_way_to_get_the_data_is_listed(
@@ -313,13 +322,31 @@ def test_without_files_and_network_every_way_to_get_the_data_is_listed(
 ) -> None:
     monkeypatch.setattr(TORCHVISION, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
     message = refusal(tmp_path)
-    for way in ("internet", BATCHES, str(tmp_path / "cifar10"), *CLASSES, "--data-root", DATA_ROOT_VARIABLE):
+    for way in ("internet", BATCHES, "cifar10/train/<class>", *CLASSES, "--data-root", DATA_ROOT_VARIABLE):
         assert way in message
 
 
 def test_a_data_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert str(tmp_path / "file") in refusal(tmp_path / "file")
+
+
+def test_verifying_names_each_batch_file_that_is_not_the_known_one(batches: Path) -> None:
+    assert CIFAR10().verify(batches) == []
+    for name in ("data_batch_5", "batches.meta"):
+        (batches / BATCHES / name).write_bytes(b"another")
+    problems = CIFAR10().verify(batches)
+    assert [problem.partition(" has the MD5 sum")[0] for problem in problems] == [
+        str(batches / BATCHES / name) for name in ("data_batch_5", "batches.meta")
+    ]
+
+
+def test_verifying_an_image_folder_names_what_is_damaged_or_missing(tree: Path) -> None:
+    assert CIFAR10().verify(tree) == [f"{tree / 'cifar10'} has 40 + 20 images, expected 50,000 + 10,000"]
+    path = tree / "cifar10" / "train" / "deer" / "0002.png"
+    path.write_bytes(PNG[:70])
+    (problem,) = CIFAR10().verify(tree)
+    assert str(path) in problem
 
 
 def test_the_real_images_are_as_many_as_published_and_balanced() -> None:
