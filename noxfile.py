@@ -71,6 +71,18 @@ def reproduce_fashion_mnist(session: nox.Session) -> None:
 
 
 @nox.session
+def reproduce_cifar10(session: nox.Session) -> None:
+    """The paper's CIFAR-10 table, CNN1; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "cifar10", *session.posargs)
+
+
+@nox.session
+def reproduce_cifar10_cnn2(session: nox.Session) -> None:
+    """The paper's CIFAR-10 table, CNN2; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "cifar10_cnn2", *session.posargs)
+
+
+@nox.session
 def reproduce_ablation(session: nox.Session) -> None:
     """Published versions and single changes of TSSL-BP on FashionMNIST; -- --profile smoke, quick or paper."""
     run(session, "tssl", "reproduce", "ablation", *session.posargs)

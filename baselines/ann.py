@@ -3,16 +3,32 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.method import Method, Model, Task
 from tssl_core import Network
+from tssl_core.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ANNParameters:
-    """Nothing to set: the architecture says it all."""
+    """The size of the first weights; the architecture says all the rest.
+
+    Parameters
+    ----------
+    initial_conv_scale : float
+        Factor on the first weights of convolutions. Weights that suit spiking neurons make activations grow or fade
+        from layer to layer; where an architecture says ``w5``, ``6 ** 0.5 / 5`` gives those of He et al. 2015 for ReLU.
+    """
+
+    initial_conv_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse values without meaning."""
+        if not self.initial_conv_scale > 0:
+            raise ParameterError(f"initial_conv_scale is {self.initial_conv_scale}; expected a positive number")
 
 
 class ANNModel(Model):
@@ -22,11 +38,13 @@ class ANNModel(Model):
     ----------
     task : Task
         What to solve.
+    parameters : ANNParameters
+        See there.
     neuron : callable
         Makes the neurons of one hidden layer, a module on ``[1, B, ...]`` without parameters.
     """
 
-    def __init__(self, task: Task, *, neuron: Callable[[], nn.Module] = nn.ReLU) -> None:
+    def __init__(self, task: Task, parameters: ANNParameters, *, neuron: Callable[[], nn.Module] = nn.ReLU) -> None:
         super().__init__()
         self.network = Network(
             task.architecture,
@@ -36,6 +54,10 @@ class ANNModel(Model):
             output_neuron=nn.Identity,
             pool=nn.AvgPool2d,
         )
+        with torch.no_grad():
+            for layer in self.network.modules():
+                if isinstance(layer, nn.Conv2d):
+                    layer.weight.mul_(parameters.initial_conv_scale)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits ``[1, B, classes]`` of images ``[B, C, H, W]``."""
@@ -61,5 +83,5 @@ class ANN(Method):
 
     def build(self, task: Task, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:
         """Make a freshly initialised model; it has no neurons that a backend could run."""
-        del parameters, backend
-        return ANNModel(task)
+        del backend
+        return ANNModel(task, parameters)

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ann import ANNModel
+from baselines.ann import ANNModel, ANNParameters
 from baselines.method import Method, Task
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire
 from tssl_core.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertedParameters:
-    """What can be set; the defaults are Rueckauer's.
+class ConvertedParameters(ANNParameters):
+    """Those of the ReLU network, and how it is converted; the defaults are Rueckauer's.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ class ConvertedParameters:
 
     def __post_init__(self) -> None:
         """Refuse values that would only fail in the middle of a run."""
+        super().__post_init__()
         if not 0 < self.percentile <= 100:
             raise ParameterError(f"percentile is {self.percentile}; expected a number above 0, at most 100")
         IFParams(initial_potential=self.initial_potential)
@@ -73,7 +74,7 @@ class ConvertedModel(ANNModel):
     spiking_output = False
 
     def __init__(self, task: Task, parameters: ConvertedParameters, backend: str) -> None:
-        super().__init__(task, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
+        super().__init__(task, parameters, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
         self.time_steps, self.percentile = task.time_steps, parameters.percentile
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -15,7 +15,9 @@ from tssl_core.layers import SpikingLayer
 
 EVALUATION_BATCH = 500
 EVALUATION_STEPS = 5000
-"""Samples evaluated at once, and samples times time steps, at most; they change memory and speed only."""
+EVALUATION_VALUES = 2**27
+"""At most so many samples are evaluated at once, samples times time steps, and values of the widest layer in all of
+them, which take half a GiB; they change memory and speed only."""
 
 LATENCY_BATCH = 100
 LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10
@@ -105,7 +107,9 @@ class ActivityMeter:
 
 
 @torch.no_grad()
-def accuracy_at_steps(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> tuple[float, ...]:
+def accuracy_at_steps(
+    model: Model, split: Split, device: torch.device, *, time_steps: int = 1, widest_layer: int = 1
+) -> tuple[float, ...]:
     """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
 
     Parameters
@@ -114,8 +118,8 @@ def accuracy_at_steps(model: Model, split: Split, device: torch.device, *, time_
         Left in evaluation mode.
     split, device
         What to evaluate, and where.
-    time_steps : int
-        T; it sets how many samples are evaluated at once, and nothing else.
+    time_steps, widest_layer : int
+        T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
 
     Returns
     -------
@@ -124,8 +128,8 @@ def accuracy_at_steps(model: Model, split: Split, device: torch.device, *, time_
     """
     model.eval()
     correct = torch.zeros(1, dtype=torch.int64, device=device)
-    at_once = min(EVALUATION_BATCH, max(1, EVALUATION_STEPS // time_steps))
-    for indices in torch.arange(len(split)).split(at_once):
+    at_once = min(EVALUATION_BATCH, EVALUATION_STEPS // time_steps, EVALUATION_VALUES // (time_steps * widest_layer))
+    for indices in torch.arange(len(split)).split(max(1, at_once)):
         inputs, labels = split.batch(indices)
         decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
         correct = correct + (decisions == labels.to(device)).sum(1)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 
-from baselines.method import Model, get_method
+from baselines.method import Model, Task, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
 from benchmarks.errors import DivergedError
@@ -107,7 +108,13 @@ class Training:
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
         with meter.watching() if meter else nullcontext():
-            return accuracy_at_steps(self.model, split, self.device, time_steps=self.config.time_steps)
+            return accuracy_at_steps(
+                self.model,
+                split,
+                self.device,
+                time_steps=self.config.time_steps,
+                widest_layer=widest_layer(self.config.task()),
+            )
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
@@ -156,6 +163,11 @@ def train_step(
     optimizer.step()
     model.after_step()
     return loss.detach(), output.detach()
+
+
+def widest_layer(task: Task) -> int:
+    """Number of neurons of the largest layer, or of inputs if they are more."""
+    return max(prod(shape) for shape in (task.input_shape, *task.architecture.output_shapes(task.input_shape)))
 
 
 def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch import Tensor
 
 from baselines.method import Method, Model, Task, available_methods, get_method, is_spiking, method_title
 from benchmarks.config import validate_run
@@ -125,6 +126,21 @@ def test_the_relu_network_is_the_one_that_torch_would_build() -> None:
     features = torch.nn.functional.avg_pool2d(torch.relu(torch.nn.functional.conv2d(images, conv)), 2)
     expected = torch.relu(features.flatten(1) @ hidden.T) @ output.T
     torch.testing.assert_close(model(images)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["ann", "converted"])
+def test_the_first_weights_of_convolutions_alone_can_be_scaled(name: str) -> None:
+    def weights(**parameters: float) -> list[Tensor]:
+        task = Task(architecture=parse_architecture("6C3w5-P2-20"), input_shape=(1, 8, 8), classes=10, time_steps=1)
+        torch.manual_seed(0)
+        method = get_method(name)
+        return list(method.build(task, method.Parameters(**parameters)).parameters())
+
+    (conv, *dense), (scaled, *same) = weights(), weights(initial_conv_scale=0.5)
+    assert torch.equal(0.5 * conv, scaled)
+    assert all(map(torch.equal, dense, same))
+    with pytest.raises(ParameterError, match="initial_conv_scale is 0; expected a positive number"):
+        weights(initial_conv_scale=0)
 
 
 @pytest.mark.parametrize("name", ["ann", "converted"])

@@ -30,7 +30,7 @@ def refusal(**changes: Any) -> str:
         ({"epochs": 1.5}, "epochs is 1.5: input should be a valid integer"),
         ({"epochs": 0}, "epochs is 0: input should be greater than or equal to 1"),
         ({"time_steps": 0}, "time_steps is 0: input should be greater than or equal to 1"),
-        ({"dataset": "imagenet"}, "dataset: unknown dataset 'imagenet'; expected one of digits"),
+        ({"dataset": "imagenet"}, "dataset: unknown dataset 'imagenet'; expected one of cifar10"),
         ({"method": "sgd"}, "method: unknown method 'sgd'; expected one of ann"),
         ({"architecture": ""}, "architecture: architecture is empty; expected layers such as"),
         ({"architecture": "P2-P2-P2-P2"}, "architecture: layer 4 (P2) of P2-P2-P2-P2 leaves nothing"),

@@ -91,7 +91,7 @@ def test_the_data_root_is_the_option_or_the_variable_or_a_cache_folder(monkeypat
 
 
 def test_an_unknown_dataset_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"unknown dataset 'imagenet'; expected one of digits"):
+    with pytest.raises(ConfigError, match=r"unknown dataset 'imagenet'; expected one of cifar10"):
         get_dataset("imagenet")
 
 

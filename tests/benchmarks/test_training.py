@@ -18,7 +18,7 @@ from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import ActivityMeter, accuracy, accuracy_at_steps, latency_ms
 from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
-from benchmarks.training import Training, make_optimizer, prepare, train_step
+from benchmarks.training import Training, make_optimizer, prepare, train_step, widest_layer
 from tssl_core.layers import SpikingLayer
 
 CPU = torch.device("cpu")
@@ -216,7 +216,7 @@ def test_the_accuracy_after_each_step_takes_the_output_so_far() -> None:
     assert accuracy(Scores(), split, CPU) == 0.5
 
 
-def test_long_windows_are_evaluated_in_smaller_batches() -> None:
+def test_long_windows_and_wide_layers_are_evaluated_in_smaller_batches() -> None:
     class Counting(Told):
         def forward(self, inputs: Tensor) -> Tensor:
             sizes.append(len(inputs))
@@ -226,10 +226,22 @@ def test_long_windows_are_evaluated_in_smaller_batches() -> None:
     split = ImageSplit(
         torch.zeros(600, 1, 1, 1, dtype=torch.uint8), torch.zeros(600, dtype=torch.int64), (0.0,), (1.0,)
     )
-    for time_steps, expected in ((5, [500, 100]), (20, [250, 250, 100]), (6000, [1] * 600)):
+    for time_steps, wide, expected in (
+        (5, 1, [500, 100]),
+        (20, 1, [250, 250, 100]),
+        (6000, 1, [1] * 600),
+        (5, 32 * 28 * 28, [500, 100]),
+        (5, 2**17, [204, 204, 192]),
+        (5, 2**40, [1] * 600),
+    ):
         sizes.clear()
-        assert accuracy_at_steps(Counting(), split, CPU, time_steps=time_steps) == (1.0,)
+        assert accuracy_at_steps(Counting(), split, CPU, time_steps=time_steps, widest_layer=wide) == (1.0,)
         assert sizes == expected
+
+
+def test_the_widest_layer_is_that_of_the_most_neurons() -> None:
+    assert widest_layer(config_of(architecture="16C3-P2-100").task()) == 16 * 6 * 6
+    assert widest_layer(config_of(architecture="P2-10").task()) == 8 * 8
 
 
 @pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.study import PROFILES, load_study
 from reports.load import ReportError
 from reports.published import published_for, published_results, read_published
 from reports.render import write_report
@@ -16,6 +17,14 @@ def test_published_values_are_looked_up_by_network_and_time_steps() -> None:
     assert published_for("mnist", "15C5-P2-40C5-P2-300", "tssl_bp", 10) is None
     assert published_for("mnist", "400-400", "tssl_bp", 5) is None
     assert published_for("fashion_mnist", "400-400", "ann", 1) is not None
+
+
+@pytest.mark.parametrize(("name", "published"), [("cifar10", 88.98), ("cifar10_cnn2", 91.41)])
+def test_only_the_whole_networks_of_cifar10_stand_beside_published_numbers(name: str, published: float) -> None:
+    for profile in PROFILES:
+        config = load_study(name, profile=profile).cells[0].config
+        row = published_for("cifar10", config.task().architecture.plain, "tssl_bp", config.time_steps)
+        assert (row and (row.mean or row.best)) == (published if profile == "paper" else None)
 
 
 def test_a_number_that_was_seen_comes_before_one_from_memory() -> None:
