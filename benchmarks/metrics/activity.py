@@ -1,24 +1,12 @@
-"""What is measured of a model; docs/protocol.md gives the definitions in words."""
+"""How much a network spikes: silent neurons and firing rates."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 
-import torch
 from torch import Tensor, nn
 
-from baselines.method import Model
-from benchmarks.datasets.dataset import Split
 from tssl_core.layers import SpikingLayer
-
-EVALUATION_BATCH = 500
-EVALUATION_STEPS = 5000
-"""Samples evaluated at once, and samples times time steps, at most; they change memory and speed only."""
-
-LATENCY_BATCH = 100
-LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10
 
 
 @dataclass(frozen=True)
@@ -102,61 +90,3 @@ class ActivityMeter:
             never_fraction=sum(int(layer.sum()) for layer in never) / sum(layer.numel() for layer in never),
             firing_rate=sum(self._spikes[:hidden]) / sum(self._opportunities[:hidden]),
         )
-
-
-@torch.no_grad()
-def accuracy_at_steps(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> tuple[float, ...]:
-    """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
-
-    Parameters
-    ----------
-    model : Model
-        Left in evaluation mode.
-    split, device
-        What to evaluate, and where.
-    time_steps : int
-        T; it sets how many samples are evaluated at once, and nothing else.
-
-    Returns
-    -------
-    tuple of float
-        Fractions of samples whose largest score is that of their label; the last is the accuracy.
-    """
-    model.eval()
-    correct = torch.zeros(1, dtype=torch.int64, device=device)
-    at_once = min(EVALUATION_BATCH, max(1, EVALUATION_STEPS // time_steps))
-    for indices in torch.arange(len(split)).split(at_once):
-        inputs, labels = split.batch(indices)
-        decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
-        correct = correct + (decisions == labels.to(device)).sum(1)
-    return tuple(count / len(split) for count in correct.tolist())
-
-
-def accuracy(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> float:
-    """Fraction of samples whose largest score is that of their label, see `accuracy_at_steps`."""
-    return accuracy_at_steps(model, split, device, time_steps=time_steps)[-1]
-
-
-def latency_ms(model: Model, split: Split, device: torch.device) -> float:
-    """Median wall time of the inference of one sample in a batch of 100, in milliseconds.
-
-    Warmed up, synchronised, and without the loading of the data.
-    """
-    model.eval()
-    samples = min(LATENCY_BATCH, len(split))
-    inputs = split.batch(torch.arange(samples))[0].to(device)
-    times = []
-    with torch.no_grad():
-        for _ in range(LATENCY_WARM_UP + LATENCY_REPEATS):
-            synchronise(device)
-            start = time.perf_counter()
-            model(inputs)
-            synchronise(device)
-            times.append(time.perf_counter() - start)
-    return 1000 * median(times[LATENCY_WARM_UP:]) / samples
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given, so that a clock means something."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,0 +1,15 @@
+"""What is measured of a run, one metric or close family a file; docs/protocol.md gives the definitions in words."""
+
+from benchmarks.metrics.accuracy import EVALUATION_BATCH, accuracy, accuracy_at_steps
+from benchmarks.metrics.activity import Activity, ActivityMeter
+from benchmarks.metrics.latency import latency_ms, synchronise
+
+__all__ = [
+    "EVALUATION_BATCH",
+    "Activity",
+    "ActivityMeter",
+    "accuracy",
+    "accuracy_at_steps",
+    "latency_ms",
+    "synchronise",
+]
