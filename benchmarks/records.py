@@ -1,9 +1,9 @@
 """What a run leaves behind: one record an epoch and one a run."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
-from benchmarks.metrics import Activity
+from benchmarks.metrics import Activity, LayerActivity
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
@@ -52,6 +52,11 @@ class RunRecord:
         a choice without the test set. None if nothing is held out.
     activity : Activity or None
         Of the final model on the test set; None without spikes.
+    layers : tuple of LayerActivity
+        The same for each spiking layer, the output layer last.
+    spike_histogram : tuple of int
+        Pairs of a test sample and a hidden neuron by the spikes of the neuron, see
+        `benchmarks.metrics.spike_histogram`; empty without spikes.
     latency_ms : float
         See `benchmarks.metrics.latency_ms`.
     training_seconds : float
@@ -66,22 +71,34 @@ class RunRecord:
     accuracy_chosen: float | None = None
     chosen_epoch: int | None = None
     activity: Activity | None
+    layers: tuple[LayerActivity, ...] = ()
+    spike_histogram: tuple[int, ...] = ()
     latency_ms: float
     training_seconds: float
     accuracy_at_step: tuple[float, ...]
 
     def metrics(self) -> dict[str, float]:
         """All single numbers under flat names; those that there are not are left out."""
-        values = asdict(self)
-        del values["accuracy_at_step"]
-        activity = values.pop("activity") or {}
-        return {key: float(value) for key, value in (values | activity).items() if value is not None}
+        values = {name: getattr(self, name) for name in SINGLE_NUMBERS}
+        for name in GROUPS:
+            group = getattr(self, name)
+            values |= {} if group is None else asdict(group)
+        return {key: float(value) for key, value in values.items() if value is not None}
+
+    def layer_tables(self) -> dict[str, Any]:
+        """What is known of single layers, ready for JSON; empty without spikes."""
+        if not self.layers:
+            return {}
+        return {"layers": [asdict(layer) for layer in self.layers], "spike_histogram": self.spike_histogram}
 
 
-METRIC_COLUMNS = tuple(
-    field.name
-    for record in (RunRecord, Activity)
-    for field in fields(record)
-    if field.name not in ("activity", "accuracy_at_step")
-)
+GROUPS = {"activity": Activity}
+"""Attributes of a `RunRecord` that are records of single numbers themselves."""
+
+TABLES = ("layers", "spike_histogram", "accuracy_at_step")
+"""Attributes of a `RunRecord` with more than single numbers."""
+
+SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
+
+METRIC_COLUMNS = (*SINGLE_NUMBERS, *(field.name for record in GROUPS.values() for field in fields(record)))
 """Names that `RunRecord.metrics` may give."""

@@ -16,7 +16,14 @@ from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
 from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
-from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
+from benchmarks.metrics import (
+    EVALUATION_BATCH,
+    ActivityMeter,
+    accuracy_at_steps,
+    latency_ms,
+    spike_histogram,
+    synchronise,
+)
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
 
@@ -122,6 +129,8 @@ class Training:
             accuracy_chosen=None if chosen is None else chosen.test_accuracy,
             chosen_epoch=None if chosen is None else chosen.epoch,
             activity=meter.result(),
+            layers=meter.layers(),
+            spike_histogram=spike_histogram(meter.layers()),
             latency_ms=latency_ms(self.model, self.data.test, self.device),
             training_seconds=sum(record.train_seconds for record in history),
             accuracy_at_step=accuracy_at_step,

@@ -1,15 +1,17 @@
 """What is measured of a run, one metric or close family a file; docs/protocol.md gives the definitions in words."""
 
 from benchmarks.metrics.accuracy import EVALUATION_BATCH, accuracy, accuracy_at_steps
-from benchmarks.metrics.activity import Activity, ActivityMeter
+from benchmarks.metrics.activity import Activity, ActivityMeter, LayerActivity, spike_histogram
 from benchmarks.metrics.latency import latency_ms, synchronise
 
 __all__ = [
     "EVALUATION_BATCH",
     "Activity",
     "ActivityMeter",
+    "LayerActivity",
     "accuracy",
     "accuracy_at_steps",
     "latency_ms",
+    "spike_histogram",
     "synchronise",
 ]
