@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from benchmarks.metrics import Activity, LayerActivity
+from benchmarks.metrics import Activity, LayerActivity, Operations
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
@@ -57,6 +57,8 @@ class RunRecord:
     spike_histogram : tuple of int
         Pairs of a test sample and a hidden neuron by the spikes of the neuron, see
         `benchmarks.metrics.spike_histogram`; empty without spikes.
+    operations : Operations, optional
+        Of the final model, mean over the test samples; None if they cannot be counted.
     latency_ms : float
         See `benchmarks.metrics.latency_ms`.
     training_seconds : float
@@ -73,6 +75,7 @@ class RunRecord:
     activity: Activity | None
     layers: tuple[LayerActivity, ...] = ()
     spike_histogram: tuple[int, ...] = ()
+    operations: Operations | None = None
     latency_ms: float
     training_seconds: float
     accuracy_at_step: tuple[float, ...]
@@ -92,7 +95,7 @@ class RunRecord:
         return {"layers": [asdict(layer) for layer in self.layers], "spike_histogram": self.spike_histogram}
 
 
-GROUPS = {"activity": Activity}
+GROUPS = ("activity", "operations")
 """Attributes of a `RunRecord` that are records of single numbers themselves."""
 
 TABLES = ("layers", "spike_histogram", "accuracy_at_step")
@@ -100,5 +103,8 @@ TABLES = ("layers", "spike_histogram", "accuracy_at_step")
 
 SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
 
-METRIC_COLUMNS = (*SINGLE_NUMBERS, *(field.name for record in GROUPS.values() for field in fields(record)))
+METRIC_COLUMNS = (
+    *SINGLE_NUMBERS,
+    *(field.name for group in (fields(Activity), fields(Operations)) for field in group),
+)
 """Names that `RunRecord.metrics` may give."""

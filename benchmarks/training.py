@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,7 @@ from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
     EVALUATION_BATCH,
     ActivityMeter,
+    OperationMeter,
     accuracy_at_steps,
     latency_ms,
     spike_histogram,
@@ -108,18 +109,21 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
-    def _evaluate(self, split: Split, meter: ActivityMeter | None = None) -> tuple[float, ...]:
-        """Accuracy after each time step; `meter` watches, but does not see the calibration."""
+    def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter) -> tuple[float, ...]:
+        """Accuracy after each time step; `meters` watch, but do not see the calibration."""
         train = self.data.train
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
-        with meter.watching() if meter else nullcontext():
+        with ExitStack() as watch:
+            for meter in meters:
+                watch.enter_context(meter.watching())
             return accuracy_at_steps(self.model, split, self.device, time_steps=self.config.time_steps)
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
-        meter = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
-        accuracy_at_step = self._evaluate(self.data.test, meter)
+        activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
+        operations = OperationMeter(self.model, activity)
+        accuracy_at_step = self._evaluate(self.data.test, activity, operations)
         best = max(history, key=lambda record: record.test_accuracy)
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
         return RunRecord(
@@ -128,9 +132,10 @@ class Training:
             best_epoch=best.epoch,
             accuracy_chosen=None if chosen is None else chosen.test_accuracy,
             chosen_epoch=None if chosen is None else chosen.epoch,
-            activity=meter.result(),
-            layers=meter.layers(),
-            spike_histogram=spike_histogram(meter.layers()),
+            activity=activity.result(),
+            layers=activity.layers(),
+            spike_histogram=spike_histogram(activity.layers()),
+            operations=operations.result(),
             latency_ms=latency_ms(self.model, self.data.test, self.device),
             training_seconds=sum(record.train_seconds for record in history),
             accuracy_at_step=accuracy_at_step,
