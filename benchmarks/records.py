@@ -1,9 +1,18 @@
 """What a run leaves behind: one record an epoch and one a run."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from benchmarks.metrics import Activity, LayerActivity, Operations
+from benchmarks.metrics import (
+    CONVERGENCE_COLUMNS,
+    Activity,
+    Latency,
+    LayerActivity,
+    Operations,
+    PeakMemory,
+    Throughput,
+)
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
@@ -59,8 +68,14 @@ class RunRecord:
         `benchmarks.metrics.spike_histogram`; empty without spikes.
     operations : Operations, optional
         Of the final model, mean over the test samples; None if they cannot be counted.
-    latency_ms : float
-        See `benchmarks.metrics.latency_ms`.
+    latency : Latency
+        Of the final model.
+    throughput : Throughput
+        Of all epochs.
+    memory : PeakMemory
+        Of the process that ended the run.
+    convergence : mapping
+        Epochs and seconds to a test accuracy, see `benchmarks.metrics.convergence`; those not reached are missing.
     training_seconds : float
         Wall time of the training of all epochs, without evaluation.
     accuracy_at_step : tuple of float
@@ -76,7 +91,10 @@ class RunRecord:
     layers: tuple[LayerActivity, ...] = ()
     spike_histogram: tuple[int, ...] = ()
     operations: Operations | None = None
-    latency_ms: float
+    latency: Latency
+    throughput: Throughput
+    memory: PeakMemory
+    convergence: Mapping[str, float]
     training_seconds: float
     accuracy_at_step: tuple[float, ...]
 
@@ -86,6 +104,7 @@ class RunRecord:
         for name in GROUPS:
             group = getattr(self, name)
             values |= {} if group is None else asdict(group)
+        values |= self.convergence
         return {key: float(value) for key, value in values.items() if value is not None}
 
     def layer_tables(self) -> dict[str, Any]:
@@ -95,16 +114,21 @@ class RunRecord:
         return {"layers": [asdict(layer) for layer in self.layers], "spike_histogram": self.spike_histogram}
 
 
-GROUPS = ("activity", "operations")
+GROUPS = ("activity", "operations", "latency", "throughput", "memory")
 """Attributes of a `RunRecord` that are records of single numbers themselves."""
 
-TABLES = ("layers", "spike_histogram", "accuracy_at_step")
+TABLES = ("layers", "spike_histogram", "accuracy_at_step", "convergence")
 """Attributes of a `RunRecord` with more than single numbers."""
 
 SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
 
 METRIC_COLUMNS = (
     *SINGLE_NUMBERS,
-    *(field.name for group in (fields(Activity), fields(Operations)) for field in group),
+    *(
+        field.name
+        for group in (fields(Activity), fields(Operations), fields(Latency), fields(Throughput), fields(PeakMemory))
+        for field in group
+    ),
+    *CONVERGENCE_COLUMNS,
 )
 """Names that `RunRecord.metrics` may give."""

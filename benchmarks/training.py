@@ -19,11 +19,14 @@ from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
     EVALUATION_BATCH,
     ActivityMeter,
+    MemoryMeter,
     OperationMeter,
     accuracy_at_steps,
-    latency_ms,
+    convergence,
+    inference_latency,
     spike_histogram,
     synchronise,
+    throughput,
 )
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
@@ -52,12 +55,15 @@ class Training:
         Freshly initialised, on the device.
     data : Data
         Already cut to the samples that the configuration asks for; batches come to the device.
+    memory : MemoryMeter
+        Made before the model.
     """
 
     config: RunConfig
     execution: Execution
     model: Model
     data: Data
+    memory: MemoryMeter
 
     @property
     def device(self) -> torch.device:
@@ -124,6 +130,7 @@ class Training:
         activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
         operations = OperationMeter(self.model, activity)
         accuracy_at_step = self._evaluate(self.data.test, activity, operations)
+        train_seconds = [record.train_seconds for record in history]
         best = max(history, key=lambda record: record.test_accuracy)
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
         return RunRecord(
@@ -136,8 +143,16 @@ class Training:
             layers=activity.layers(),
             spike_histogram=spike_histogram(activity.layers()),
             operations=operations.result(),
-            latency_ms=latency_ms(self.model, self.data.test, self.device),
-            training_seconds=sum(record.train_seconds for record in history),
+            latency=inference_latency(self.model, self.data.test, self.device),
+            throughput=throughput(
+                train_samples=len(self.data.train),
+                train_seconds=train_seconds,
+                test_samples=len(self.data.test) + len(self.data.held_out or ()),
+                test_seconds=[record.test_seconds for record in history],
+            ),
+            memory=self.memory.result(),
+            convergence=convergence([record.test_accuracy for record in history], train_seconds),
+            training_seconds=sum(train_seconds),
             accuracy_at_step=accuracy_at_step,
         )
 
@@ -190,11 +205,12 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     device = torch.device(execution.device)
     if device.type == "cpu":
         keep_freed_memory()
+    memory = MemoryMeter(device)
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    return Training(config, execution, model, _cut(config, data, device))
+    return Training(config, execution, model, _cut(config, data, device), memory)
 
 
 def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.config import Execution, validate_run
 from benchmarks.environment import commit
 from benchmarks.errors import DatasetError, TrackingError
+from benchmarks.metrics import CONVERGENCE_COLUMNS
 from benchmarks.records import METRIC_COLUMNS, EpochRecord
 from benchmarks.study import Cell, Study, cell_of
 from benchmarks.sweep import run_study
@@ -39,7 +40,12 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
     assert [run["seed"] for run in runs] == ["0", "1"]
     for run, cell in zip(runs, TWO.cells, strict=True):
         assert list(run) == [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
-        assert {key for key in run if run[key] is None} == {"reason", "accuracy_chosen", "chosen_epoch"}
+        assert {key for key in run if run[key] is None} == {
+            "reason",
+            "accuracy_chosen",
+            "chosen_epoch",
+            *CONVERGENCE_COLUMNS,
+        }
         assert run["run_key"] == cell.config.run_key
         assert run["backend"] != "auto"
         assert run["commit"] == commit()
