@@ -28,3 +28,14 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(_M_MMAP_MAX, 0)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def give_back_freed_memory() -> bool:
+    """Have glibc give back now what it keeps, so that what a process holds is what it uses.
+
+    Returns
+    -------
+    bool
+        Whether there was something to give back; elsewhere than on glibc nothing happens.
+    """
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).malloc_trim(0))

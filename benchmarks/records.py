@@ -1,9 +1,18 @@
 """What a run leaves behind: one record an epoch and one a run."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
-from benchmarks.metrics import Activity
+from benchmarks.metrics import (
+    CONVERGENCE_COLUMNS,
+    Activity,
+    Latency,
+    LayerActivity,
+    Operations,
+    PeakMemory,
+    Throughput,
+)
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
@@ -52,8 +61,21 @@ class RunRecord:
         a choice without the test set. None if nothing is held out.
     activity : Activity or None
         Of the final model on the test set; None without spikes.
-    latency_ms : float
-        See `benchmarks.metrics.latency_ms`.
+    layers : tuple of LayerActivity
+        The same for each spiking layer, the output layer last.
+    spike_histogram : tuple of int
+        Pairs of a test sample and a hidden neuron by the spikes of the neuron, see
+        `benchmarks.metrics.spike_histogram`; empty without spikes.
+    operations : Operations, optional
+        Of the final model, mean over the test samples; None if they cannot be counted.
+    latency : Latency
+        Of the final model.
+    throughput : Throughput
+        Of all epochs.
+    memory : PeakMemory
+        Of the process that ended the run.
+    convergence : mapping
+        Epochs and seconds to a test accuracy, see `benchmarks.metrics.convergence`; those not reached are missing.
     training_seconds : float
         Wall time of the training of all epochs, without evaluation.
     accuracy_at_step : tuple of float
@@ -66,22 +88,47 @@ class RunRecord:
     accuracy_chosen: float | None = None
     chosen_epoch: int | None = None
     activity: Activity | None
-    latency_ms: float
+    layers: tuple[LayerActivity, ...] = ()
+    spike_histogram: tuple[int, ...] = ()
+    operations: Operations | None = None
+    latency: Latency
+    throughput: Throughput
+    memory: PeakMemory
+    convergence: Mapping[str, float]
     training_seconds: float
     accuracy_at_step: tuple[float, ...]
 
     def metrics(self) -> dict[str, float]:
         """All single numbers under flat names; those that there are not are left out."""
-        values = asdict(self)
-        del values["accuracy_at_step"]
-        activity = values.pop("activity") or {}
-        return {key: float(value) for key, value in (values | activity).items() if value is not None}
+        values = {name: getattr(self, name) for name in SINGLE_NUMBERS}
+        for name in GROUPS:
+            group = getattr(self, name)
+            values |= {} if group is None else asdict(group)
+        values |= self.convergence
+        return {key: float(value) for key, value in values.items() if value is not None}
+
+    def layer_tables(self) -> dict[str, Any]:
+        """What is known of single layers, ready for JSON; empty without spikes."""
+        if not self.layers:
+            return {}
+        return {"layers": [asdict(layer) for layer in self.layers], "spike_histogram": self.spike_histogram}
 
 
-METRIC_COLUMNS = tuple(
-    field.name
-    for record in (RunRecord, Activity)
-    for field in fields(record)
-    if field.name not in ("activity", "accuracy_at_step")
+GROUPS = ("activity", "operations", "latency", "throughput", "memory")
+"""Attributes of a `RunRecord` that are records of single numbers themselves."""
+
+TABLES = ("layers", "spike_histogram", "accuracy_at_step", "convergence")
+"""Attributes of a `RunRecord` with more than single numbers."""
+
+SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
+
+METRIC_COLUMNS = (
+    *SINGLE_NUMBERS,
+    *(
+        field.name
+        for group in (fields(Activity), fields(Operations), fields(Latency), fields(Throughput), fields(PeakMemory))
+        for field in group
+    ),
+    *CONVERGENCE_COLUMNS,
 )
 """Names that `RunRecord.metrics` may give."""

@@ -43,6 +43,9 @@ TAG_COLUMNS = ("status", "reason", "run_key", *(field.name for field in fields(E
 CURVE = "accuracy_at_step"
 """Metric whose step is a time step, and no epoch."""
 
+LAYERS_FILE = "layers.json"
+"""Artifact of a run with spikes: `RunRecord.layer_tables`."""
+
 METRICS_A_CALL = 1000
 """MLflow takes no more at once."""
 
@@ -214,6 +217,11 @@ class MlflowRunTracker:
         """Log the outcome and close the run as finished."""
         self._log((name, value, 0) for name, value in record.metrics().items())
         self._log((CURVE, value, step) for step, value in enumerate(record.accuracy_at_step, start=1))
+        for layer in record.layers:
+            self._log((f"layers/{layer.name}/{name}", value, 0) for name, value in layer.metrics().items())
+        if record.layers:
+            with errors_explained(self._uri):
+                self._client.log_dict(self._run_id, record.layer_tables(), LAYERS_FILE)
         self.close("finished")
 
     def close(self, status: Status, reason: str = "", details: str = "") -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 
@@ -17,7 +17,18 @@ from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
 from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
-from benchmarks.metrics import EVALUATION_BATCH, ActivityMeter, accuracy_at_steps, latency_ms, synchronise
+from benchmarks.metrics import (
+    EVALUATION_BATCH,
+    ActivityMeter,
+    MemoryMeter,
+    OperationMeter,
+    accuracy_at_steps,
+    convergence,
+    inference_latency,
+    spike_histogram,
+    synchronise,
+    throughput,
+)
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
 
@@ -45,12 +56,15 @@ class Training:
         Freshly initialised, on the device.
     data : Data
         Already cut to the samples that the configuration asks for; batches come to the device.
+    memory : MemoryMeter
+        Made before the model.
     """
 
     config: RunConfig
     execution: Execution
     model: Model
     data: Data
+    memory: MemoryMeter
 
     @property
     def device(self) -> torch.device:
@@ -102,12 +116,14 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
-    def _evaluate(self, split: Split, meter: ActivityMeter | None = None) -> tuple[float, ...]:
-        """Accuracy after each time step; `meter` watches, but does not see the calibration."""
+    def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter) -> tuple[float, ...]:
+        """Accuracy after each time step; `meters` watch, but do not see the calibration."""
         train = self.data.train
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
-        with meter.watching() if meter else nullcontext():
+        with ExitStack() as watch:
+            for meter in meters:
+                watch.enter_context(meter.watching())
             return accuracy_at_steps(
                 self.model,
                 split,
@@ -118,8 +134,10 @@ class Training:
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
-        meter = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
-        accuracy_at_step = self._evaluate(self.data.test, meter)
+        activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
+        operations = OperationMeter(self.model, activity)
+        accuracy_at_step = self._evaluate(self.data.test, activity, operations)
+        train_seconds = [record.train_seconds for record in history]
         best = max(history, key=lambda record: record.test_accuracy)
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
         return RunRecord(
@@ -128,9 +146,20 @@ class Training:
             best_epoch=best.epoch,
             accuracy_chosen=None if chosen is None else chosen.test_accuracy,
             chosen_epoch=None if chosen is None else chosen.epoch,
-            activity=meter.result(),
-            latency_ms=latency_ms(self.model, self.data.test, self.device),
-            training_seconds=sum(record.train_seconds for record in history),
+            activity=activity.result(),
+            layers=activity.layers(),
+            spike_histogram=spike_histogram(activity.layers()),
+            operations=operations.result(),
+            latency=inference_latency(self.model, self.data.test, self.device),
+            throughput=throughput(
+                train_samples=len(self.data.train),
+                train_seconds=train_seconds,
+                test_samples=len(self.data.test) + len(self.data.held_out or ()),
+                test_seconds=[record.test_seconds for record in history],
+            ),
+            memory=self.memory.result(),
+            convergence=convergence([record.test_accuracy for record in history], train_seconds),
+            training_seconds=sum(train_seconds),
             accuracy_at_step=accuracy_at_step,
         )
 
@@ -188,11 +217,12 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     device = torch.device(execution.device)
     if device.type == "cpu":
         keep_freed_memory()
+    memory = MemoryMeter(device)
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    return Training(config, execution, model, _cut(config, data, device))
+    return Training(config, execution, model, _cut(config, data, device), memory)
 
 
 def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:

@@ -1,5 +1,6 @@
 """Sweeps and tracking: what is logged, what is run again, and what a failure leaves behind."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from benchmarks.config import Execution, validate_run
 from benchmarks.environment import commit
 from benchmarks.errors import DatasetError, TrackingError
+from benchmarks.metrics import CONVERGENCE_COLUMNS
 from benchmarks.records import METRIC_COLUMNS, EpochRecord
 from benchmarks.study import Cell, Study, cell_of
 from benchmarks.sweep import run_study
@@ -38,7 +40,12 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
     assert [run["seed"] for run in runs] == ["0", "1"]
     for run, cell in zip(runs, TWO.cells, strict=True):
         assert list(run) == [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
-        assert {key for key in run if run[key] is None} == {"reason", "accuracy_chosen", "chosen_epoch"}
+        assert {key for key in run if run[key] is None} == {
+            "reason",
+            "accuracy_chosen",
+            "chosen_epoch",
+            *CONVERGENCE_COLUMNS,
+        }
         assert run["run_key"] == cell.config.run_key
         assert run["backend"] != "auto"
         assert run["commit"] == commit()
@@ -59,6 +66,26 @@ def test_the_accuracy_after_each_step_is_logged_with_the_step(store: str, monkey
     assert [rows[4]["accuracy"], rows[5]["accuracy"]] == [run["accuracy_last"] for run in runs]
 
 
+def test_what_is_measured_of_each_layer_is_logged_as_metrics_and_as_a_file(store: str) -> None:
+    tracker = MlflowTracker(store)
+    run_study(study_of({"architecture": "4C3-P2-6"}, {"method": "ann"}), EXECUTION, tracker)
+    spiking, ann = tracker._runs("tiny")
+    table = tracker.client.list_artifacts(spiking.info.run_id)
+    assert "layers.json" in {file.path for file in table}
+    content = json.loads(Path(tracker.client.download_artifacts(spiking.info.run_id, "layers.json")).read_text())
+    assert [(layer["name"], layer["neurons"]) for layer in content["layers"]] == [
+        ("layer1", 4 * 6 * 6),
+        ("layer3", 6),
+        ("output", 10),
+    ]
+    for layer in content["layers"]:
+        assert sum(layer["spike_counts"]) == 50 * layer["neurons"]
+        assert spiking.data.metrics[f"layers/{layer['name']}/silent_fraction"] == layer["silent_fraction"]
+    assert sum(content["spike_histogram"]) == 50 * (4 * 6 * 6 + 6)
+    assert "layers.json" not in {file.path for file in tracker.client.list_artifacts(ann.info.run_id)}
+    assert not any(name.startswith("layers/") for name in ann.data.metrics)
+
+
 def test_the_whole_configuration_is_logged_as_parameters_and_as_a_file(store: str) -> None:
     tracker = MlflowTracker(store)
     run_study(study_of({}), EXECUTION, tracker)
@@ -67,7 +94,7 @@ def test_the_whole_configuration_is_logged_as_parameters_and_as_a_file(store: st
     assert run.data.params == {key: str(value) for key, value in flatten(config)}
     assert run.data.params["parameters.lif.tau_s"] == "3.0"
     files = {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
-    assert files == {"config.json", "environment.json"}
+    assert files == {"config.json", "environment.json", "layers.json"}
     assert run.info.status == "FINISHED"
 
 

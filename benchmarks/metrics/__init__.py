@@ -1,0 +1,30 @@
+"""What is measured of a run, one metric or close family a file; docs/protocol.md gives the definitions in words."""
+
+from benchmarks.metrics.accuracy import EVALUATION_BATCH, accuracy, accuracy_at_steps
+from benchmarks.metrics.activity import Activity, ActivityMeter, LayerActivity, spike_histogram
+from benchmarks.metrics.convergence import CONVERGENCE_COLUMNS, convergence
+from benchmarks.metrics.latency import Latency, inference_latency, synchronise
+from benchmarks.metrics.operations import OperationMeter, Operations
+from benchmarks.metrics.peak_memory import MemoryMeter, PeakMemory
+from benchmarks.metrics.throughput import Throughput, throughput
+
+__all__ = [
+    "CONVERGENCE_COLUMNS",
+    "EVALUATION_BATCH",
+    "Activity",
+    "ActivityMeter",
+    "Latency",
+    "LayerActivity",
+    "MemoryMeter",
+    "OperationMeter",
+    "Operations",
+    "PeakMemory",
+    "Throughput",
+    "accuracy",
+    "accuracy_at_steps",
+    "convergence",
+    "inference_latency",
+    "spike_histogram",
+    "synchronise",
+    "throughput",
+]

@@ -1,0 +1,47 @@
+"""Accuracy of the decision, after the whole window and after each time step."""
+
+import torch
+
+from baselines.method import Model
+from benchmarks.datasets.dataset import Split
+
+EVALUATION_BATCH = 500
+EVALUATION_STEPS = 5000
+EVALUATION_VALUES = 2**27
+"""At most so many samples are evaluated at once, samples times time steps, and values of the widest layer in all of
+them, which take half a GiB; they change memory and speed only."""
+
+
+@torch.no_grad()
+def accuracy_at_steps(
+    model: Model, split: Split, device: torch.device, *, time_steps: int = 1, widest_layer: int = 1
+) -> tuple[float, ...]:
+    """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
+
+    Parameters
+    ----------
+    model : Model
+        Left in evaluation mode.
+    split, device
+        What to evaluate, and where.
+    time_steps, widest_layer : int
+        T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
+
+    Returns
+    -------
+    tuple of float
+        Fractions of samples whose largest score is that of their label; the last is the accuracy.
+    """
+    model.eval()
+    correct = torch.zeros(1, dtype=torch.int64, device=device)
+    at_once = min(EVALUATION_BATCH, EVALUATION_STEPS // time_steps, EVALUATION_VALUES // (time_steps * widest_layer))
+    for indices in torch.arange(len(split)).split(max(1, at_once)):
+        inputs, labels = split.batch(indices)
+        decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
+        correct = correct + (decisions == labels.to(device)).sum(1)
+    return tuple(count / len(split) for count in correct.tolist())
+
+
+def accuracy(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> float:
+    """Fraction of samples whose largest score is that of their label, see `accuracy_at_steps`."""
+    return accuracy_at_steps(model, split, device, time_steps=time_steps)[-1]
