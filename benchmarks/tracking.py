@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -36,6 +36,9 @@ MLFLOW_STATUS: Mapping[Status, str] = {
 DONE: tuple[Status, ...] = ("finished", "diverged", "skipped")
 """A run that ended so is not run again: its configuration would lead to the same end."""
 
+UNFINISHED: tuple[Status, ...] = ("running", "stopped")
+"""A run that stands so has not come to an end, and can go on."""
+
 CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 TAG_COLUMNS = ("status", "reason", "run_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
@@ -51,7 +54,7 @@ class RunTracker(Protocol):
     """Receives one run while it happens."""
 
     def epoch(self, record: EpochRecord) -> None:
-        """Log an epoch."""
+        """Log an epoch; when it was logged before an interruption already, the later one counts."""
 
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""
@@ -66,8 +69,38 @@ class Tracker(Protocol):
     def done_keys(self, study: str) -> set[str]:
         """Keys of the runs of a study that need not run again."""
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> RunTracker:
-        """Open a run."""
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Whether one run need not run again; another process may have finished it meanwhile."""
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> RunTracker:
+        """Open a run, or go on with one.
+
+        Parameters
+        ----------
+        study, config, environment : str, RunConfig, Environment
+            What runs, and where.
+        done : sequence of EpochRecord, optional
+            None opens a new run and touches no other. Else no other process is at work on this run, and it has these
+            epochs behind it, perhaps none: the newest run with its key that has not come to an end goes on, or a new
+            one begins, and those of the epochs that it lacks are logged.
+        """
+
+
+class Store(Tracker, Protocol):
+    """A tracker that can be read."""
+
+    def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Read a study back, oldest run first: a row a run, and a row an epoch."""
+
+    def anytime_rows(self, study: str) -> list[dict[str, Any]]:
+        """Read the accuracy after each time step back: a row a run and step, oldest run first."""
 
 
 class NoTracking:
@@ -78,9 +111,21 @@ class NoTracking:
         del study
         return set()
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> "NoTracking":
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Nothing is ever known to be done."""
+        del study, run_key
+        return False
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> "NoTracking":
         """Open a run that leaves no trace."""
-        del study, config, environment
+        del study, config, environment, done
         return self
 
     def epoch(self, record: EpochRecord) -> None:
@@ -126,8 +171,42 @@ class MlflowTracker:
         """Keys of the runs of a study that need not run again."""
         return {run.data.tags["run_key"] for run in self._runs(study) if run.data.tags.get("status") in DONE}
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> "MlflowRunTracker":
-        """Open a run: its configuration as parameters, its environment as tags, both as artifacts."""
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Whether one run need not run again."""
+        return any(run.data.tags.get("status") in DONE for run in self._runs(study, run_key))
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> "MlflowRunTracker":
+        """Open a run, or go on with one: configuration as parameters, environment as tags, both as artifacts."""
+        runs = [] if done is None else self._runs(study, config.run_key)
+        unfinished = [run for run in runs if run.data.tags.get("status") in UNFINISHED]
+        opened = self._reopen(unfinished[-1], environment) if unfinished else self._create(study, config, environment)
+        logged = {row["epoch"] for row in self._epoch_rows(unfinished[-1])} if unfinished else set()
+        for record in done or ():
+            if record.epoch not in logged:
+                opened.epoch(record)
+        return opened
+
+    def _reopen(self, run: "Run", environment: Environment) -> "MlflowRunTracker":
+        from mlflow.entities import RunTag
+
+        run_id: str = run.info.run_id
+        tags = {"status": "running"} | {key: str(value) for key, value in asdict(environment).items()}
+        with errors_explained(self.uri):
+            self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+            if "reason" in run.data.tags:
+                self.client.delete_tag(run_id, "reason")
+            self.client.log_dict(run_id, asdict(environment), "environment.json")
+            self.client.update_run(run_id, status="RUNNING")
+        return MlflowRunTracker(self, run_id)
+
+    def _create(self, study: str, config: RunConfig, environment: Environment) -> "MlflowRunTracker":
         from mlflow.entities import Param
 
         values = config.model_dump(mode="json")
@@ -181,15 +260,16 @@ class MlflowTracker:
         experiment = self.client.get_experiment_by_name(study)
         return None if experiment is None else str(experiment.experiment_id)
 
-    def _runs(self, study: str) -> list["Run"]:
-        """All runs of a study, oldest first."""
+    def _runs(self, study: str, run_key: str = "") -> list["Run"]:
+        """All runs of a study, or those with one key, oldest first."""
         runs: list[Run] = []
+        which = f"tags.run_key = '{run_key}'" if run_key else ""
         with errors_explained(self.uri):
             experiment = self._experiment_id(study)
             token: str | None = None
             while experiment is not None:
                 page = self.client.search_runs(
-                    [experiment], order_by=["attributes.start_time ASC"], max_results=1000, page_token=token
+                    [experiment], which, order_by=["attributes.start_time ASC"], max_results=1000, page_token=token
                 )
                 runs += [run for run in page if "run_key" in run.data.tags]
                 token = page.token
@@ -245,7 +325,21 @@ def open_tracker(uri: str) -> Tracker:
     TrackingError
         If the store cannot be used.
     """
-    return NoTracking() if uri == TRACKING_OFF else MlflowTracker(uri)
+    return NoTracking() if uri == TRACKING_OFF else open_store(uri)
+
+
+def open_store(uri: str) -> Store:
+    """Open the store at `uri`: a folder of JSON files if it begins with ``json:``, else MLflow's.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be used.
+    """
+    # It takes names from this module.
+    from benchmarks.file_tracking import JSON, JsonTracker
+
+    return JsonTracker(Path(uri.removeprefix(JSON))) if uri.startswith(JSON) else MlflowTracker(uri)
 
 
 @contextmanager
