@@ -6,6 +6,7 @@ read changed weights from a damaged file without a word.
 
 import hashlib
 import io
+import pickle
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ class RunCheckpoints:
                 old.unlink()
         except OSError as error:
             warnings.warn(
-                f"no checkpoint in {self.folder}: {error.strerror}; the run goes on, but if it is interrupted it starts "
+                f"no checkpoint in {self.folder}: {error.strerror}; the run goes on, but once interrupted it starts "
                 "from an earlier epoch. Make room, or name another folder by --checkpoints",
                 stacklevel=2,
             )
@@ -145,5 +146,8 @@ def read_checkpoint(path: Path) -> Snapshot:
         raise CheckpointError(f"{path} is no checkpoint: it does not begin with {FORMAT!r}")
     if header != f"{FORMAT} {hashlib.sha256(content).hexdigest()}".encode():
         raise CheckpointError(f"checkpoint {path} is damaged: its checksum does not agree")
-    snapshot: Snapshot = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        snapshot: Snapshot = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"checkpoint {path} holds something else than plain values and tensors") from error
     return snapshot

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from torch import Tensor
+
+from baselines.method import Model
 from benchmarks.atomic import write_atomically
 from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
@@ -94,6 +97,9 @@ class JsonTracker:
             for step, accuracy in enumerate(run.get("accuracy_at_step", ()), start=1)
         ]
 
+    def log_report(self, study: str, folder: Path) -> None:
+        """Reports stay where they are written."""
+
     def _unfinished(self, study: str, run_key: str) -> list[tuple[Path, dict[str, Any]]]:
         """Runs that have not come to an end, and their files, oldest first."""
         return [(path, run) for path, run in self._files(study, run_key) if run["status"] in UNFINISHED]
@@ -128,6 +134,9 @@ class JsonRunTracker:
         """Log an epoch in place of an earlier one of that number."""
         self._content["epochs"] = _joined(self._content["epochs"], record)
         self._write()
+
+    def model(self, model: Model, example: Tensor) -> None:
+        """Models are not kept."""
 
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""

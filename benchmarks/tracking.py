@@ -184,42 +184,38 @@ class MlflowTracker:
         done: Sequence[EpochRecord] | None = None,
     ) -> "MlflowRunTracker":
         """Open a run, or go on with one: configuration as parameters, environment as tags, both as artifacts."""
-        runs = [] if done is None else self._runs(study, config.run_key)
-        unfinished = [run for run in runs if run.data.tags.get("status") in UNFINISHED]
-        opened = self._reopen(unfinished[-1], environment) if unfinished else self._create(study, config, environment)
-        logged = {row["epoch"] for row in self._epoch_rows(unfinished[-1])} if unfinished else set()
-        for record in done or ():
-            if record.epoch not in logged:
-                opened.epoch(record)
-        return opened
-
-    def _reopen(self, run: "Run", environment: Environment) -> "MlflowRunTracker":
-        from mlflow.entities import RunTag
-
-        run_id: str = run.info.run_id
-        tags = {"status": "running"} | {key: str(value) for key, value in asdict(environment).items()}
-        with errors_explained(self.uri):
-            self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-            if "reason" in run.data.tags:
-                self.client.delete_tag(run_id, "reason")
-            self.client.log_dict(run_id, asdict(environment), "environment.json")
-            self.client.update_run(run_id, status="RUNNING")
-        return MlflowRunTracker(self, run_id)
-
-    def _create(self, study: str, config: RunConfig, environment: Environment) -> "MlflowRunTracker":
-        from mlflow.entities import Param
+        from mlflow.entities import Param, RunTag
 
         values = config.model_dump(mode="json")
         tags = {"study": study, "status": "running", "run_key": config.run_key}
         tags |= {key: str(value) for key, value in asdict(environment).items()}
         with errors_explained(self.uri):
-            experiment = self._experiment_id(study) or self.client.create_experiment(study)
-            run = self.client.create_run(experiment, run_name=config.title, tags=tags)
+            unfinished = None if done is None else self._unfinished(study, config.run_key)
+            if unfinished is None:
+                experiment = self._experiment_id(study) or self.client.create_experiment(study)
+                run = self.client.create_run(experiment, run_name=config.title, tags=tags)
+            else:
+                run = self.client.get_run(unfinished)
+                self.client.update_run(unfinished, status="RUNNING")
+                if "reason" in run.data.tags:
+                    self.client.delete_tag(unfinished, "reason")
             run_id: str = run.info.run_id
-            self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in flatten(values)])
+            params = [Param(key, str(value)) for key, value in flatten(values)]
+            # Also for a run that goes on: the process may have been killed before it had logged all of this.
+            self.client.log_batch(run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()])
             self.client.log_dict(run_id, values, "config.json")
             self.client.log_dict(run_id, asdict(environment), "environment.json")
-        return MlflowRunTracker(self, run_id)
+            logged = {row["epoch"] for row in self._epoch_rows(run)}
+        opened = MlflowRunTracker(self, run_id)
+        for record in done or ():
+            if record.epoch not in logged:
+                opened.epoch(record)
+        return opened
+
+    def _unfinished(self, study: str, run_key: str) -> str | None:
+        """Id of the newest run with a key that has not come to an end."""
+        runs = [run for run in self._runs(study, run_key) if run.data.tags.get("status") in UNFINISHED]
+        return str(runs[-1].info.run_id) if runs else None
 
     def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Read a study back, oldest run first: a row a run, and a row an epoch.
