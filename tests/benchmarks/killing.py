@@ -1,8 +1,10 @@
 """Run sweeps and kill them: ``python -m tests.benchmarks.killing``, a process of its own that `test_kill.py` starts.
 
-It imports once and forks for each try, so that a try costs no seconds of imports. Nothing is computed before the fork.
+Arguments: a study, and URIs of stores, each with how often to kill. It imports once and forks for each try, so that a
+try costs no seconds of imports. Nothing is computed before the fork.
 """
 
+import importlib
 import os
 import random
 import signal
@@ -12,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.cli import main
+from benchmarks.file_tracking import JSON
+from benchmarks.study import load_study
 
 PATIENCE = 120.0
 """Seconds after which a try counts as hanging."""
@@ -43,23 +47,44 @@ def after(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() - start > seconds
 
 
-def second_epoch_is_saved(folder: Path) -> bool:
-    """The moment at which a run has a second epoch behind it: whatever the speed, there is something to go on from."""
-    return any(folder.rglob("epoch-000002-*.pt"))
+def after_an_epoch(folder: Path, seconds: float) -> Callable[[], bool]:
+    """The moment so many seconds after the next checkpoint: each try gets further, however slow the machine is."""
+    before = set(folder.rglob("*.pt"))
+    saved_at: list[float] = []
+
+    def reached() -> bool:
+        if not saved_at and set(folder.rglob("*.pt")) - before:
+            saved_at.append(time.monotonic())
+        return bool(saved_at) and time.monotonic() - saved_at[0] >= seconds
+
+    return reached
 
 
 def kill_until_done(arguments: Sequence[str], checkpoints: Path, log: Path, *, kills: int) -> list[int]:
-    """Kill a sweep in the middle of a run, then at random moments, and let it end; exit codes of all tries."""
+    """Kill a sweep at random moments until it has been killed often enough or is done; exit codes of all tries."""
     draw = random.Random(0)
-    first = attempt(arguments, log, lambda: second_epoch_is_saved(checkpoints))
-    middle = [attempt(arguments, log, after(draw.uniform(0.1, 1.2))) for _ in range(kills)]
-    return [first, *middle, attempt(arguments, log, lambda: False)]
+    # The first right after an epoch, so that there is something to go on from; the second at the start.
+    moments = [after_an_epoch(checkpoints, 0), after(0.2)]
+    codes = [attempt(arguments, log, moment) for moment in moments]
+    while len(codes) < kills and codes[-1]:
+        codes.append(attempt(arguments, log, after_an_epoch(checkpoints, draw.uniform(0, 0.4))))
+    return [*codes, attempt(arguments, log, lambda: False)]
+
+
+def import_all(study: str) -> None:
+    """Import before the fork what a sweep imports late."""
+    for name in ("sklearn.datasets", "torch._dynamo", "mlflow.store.tracking.sqlalchemy_store"):
+        importlib.import_module(name)
+    load_study(study, profile="smoke", overrides=[])
 
 
 if __name__ == "__main__":
-    study, uri, folder, kills = sys.argv[1:]
+    study, *stores = sys.argv[1:]
+    import_all(study)
     sweep = ["sweep", study, "--profile", "smoke", "--device", "cpu", "--tracking-uri"]
-    if attempt([*sweep, "json:undisturbed"], Path("undisturbed.log"), lambda: False):
+    if attempt([*sweep, f"{JSON}undisturbed"], Path("undisturbed.log"), lambda: False):
         sys.exit("the undisturbed sweep failed; see undisturbed.log")
-    tried = [*sweep, uri, "--checkpoints", folder]
-    print(*kill_until_done(tried, Path(folder), Path("killed.log"), kills=int(kills)))
+    for number, (uri, kills) in enumerate(zip(stores[::2], map(int, stores[1::2]), strict=True)):
+        folder = Path(f"checkpoints-{number}")
+        arguments = [*sweep, uri, "--checkpoints", str(folder)]
+        print(*kill_until_done(arguments, folder, Path(f"killed-{number}.log"), kills=kills))
