@@ -45,6 +45,10 @@ class Task:
 class Model(nn.Module, ABC):
     """A network with its loss and its decision; what the training loop needs of a method.
 
+    All that training changes, from one epoch to the next, is in `state_dict`: in parameters, in buffers, or by
+    `get_extra_state`. Random numbers come from torch's own generator. So a run can be taken up where it
+    was interrupted.
+
     Attributes
     ----------
     spiking_output : bool

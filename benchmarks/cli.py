@@ -1,6 +1,7 @@
 """The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
 from benchmarks.data_cli import add_data_command, add_data_root
+from benchmarks.interruption import Terminated, termination_raises
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
 from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, open_tracker
@@ -15,7 +17,10 @@ from tssl_core.errors import TSSLError
 
 Command = Callable[[argparse.Namespace], int]
 
-EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+
+DEFAULT_CHECKPOINTS = "checkpoints"
+OFF = "off"
 
 
 def add_commands(subparsers: Any) -> None:
@@ -53,9 +58,15 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default=defaults.device, help="torch device (default: %(default)s)")
     parser.add_argument("--backend", default=defaults.backend, help="implementation of the neurons (default: auto)")
-    parser.add_argument("--fresh", action="store_true", help="run again what is already there")
+    parser.add_argument("--fresh", action="store_true", help="run again what is already there, from the start")
+    parser.add_argument(
+        "--checkpoints",
+        metavar="FOLDER",
+        help="keeps where unfinished runs stand, so that they can go on, and their locks; 'off' for neither "
+        f"(default: {DEFAULT_CHECKPOINTS}, or off if nothing is tracked)",
+    )
     add_data_root(parser)
-    add_tracking_uri(parser, f"MLflow tracking URI, or {TRACKING_OFF!r}")
+    add_tracking_uri(parser, f"MLflow tracking URI, json:FOLDER, or {TRACKING_OFF!r}")
 
 
 def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
@@ -65,7 +76,10 @@ def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
 
 def execution_of(arguments: argparse.Namespace) -> Execution:
     """Where the command line says that runs take place; bars are drawn for people only."""
+    default = OFF if arguments.tracking_uri == TRACKING_OFF else DEFAULT_CHECKPOINTS
+    checkpoints = arguments.checkpoints or default
     return Execution(
+        checkpoints=None if checkpoints == OFF else Path(checkpoints),
         device=arguments.device,
         backend=arguments.backend,
         data_root=arguments.data_root,
@@ -100,7 +114,7 @@ def carry_out(study: Study, arguments: argparse.Namespace) -> int:
     tally = run_study(study, execution_of(arguments), open_tracker(arguments.tracking_uri), fresh=arguments.fresh)
     if tally:
         print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
-    return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] else EXIT_OK
+    return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] or tally["running"] else EXIT_OK
 
 
 def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any], None]] = (add_commands,)) -> int:
@@ -120,10 +134,17 @@ def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any]
     parsed = parser.parse_args(arguments)
     command: Command = parsed.command
     try:
-        return command(parsed)
+        with termination_raises():
+            return command(parsed)
     except TSSLError as error:
         print(f"tssl: error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        print("tssl: interrupted; the same command goes on with what is not done", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, Terminated) as stop:
+        print(f"tssl: stopped; go on with: {command_to_go_on(arguments)}", file=sys.stderr)
+        return EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+
+
+def command_to_go_on(arguments: Sequence[str] | None) -> str:
+    """The command that was typed, except that it does not start afresh."""
+    typed = sys.orig_argv if arguments is None else ["tssl", *arguments]
+    return shlex.join(part for part in typed if part != "--fresh")

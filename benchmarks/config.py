@@ -199,12 +199,15 @@ class Execution:
         Folder of the datasets, see `benchmarks.datasets.dataset.data_root`.
     progress : bool
         Whether to draw progress bars.
+    checkpoints : Path, optional
+        Folder of the checkpoints and locks of runs in progress, see `benchmarks.checkpoints`; None for neither.
     """
 
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
     backend: str = "auto"
     data_root: str | None = None
     progress: bool = False
+    checkpoints: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse devices that torch does not know or that are not here."""

@@ -1,5 +1,7 @@
 """What a result was made with: machine, versions, backend, and the commit of this code."""
 
+import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.config import Execution
+from benchmarks.determinism import describe_determinism
 from tssl_core.kernels import resolve
 
 
@@ -23,10 +26,14 @@ class Environment:
         What starts the study again, in full.
     commit : str
         Of this code, see `commit`.
+    code_checksum : str
+        See `code_checksum`: unlike the commit, it tells two states of a changed checkout apart.
     backend, device : str
         What ran the neurons, by its own name even if it was chosen by ``auto``; and where.
     processor, cores, threads : str, int, int
         Model, its cores, and the threads that torch uses.
+    determinism : str
+        PyTorch's switches, see `describe_determinism`.
     platform, python, torch, torchvision : str
         Versions.
     data_source, data_checksum : str
@@ -35,17 +42,26 @@ class Environment:
 
     command: str
     commit: str
+    code_checksum: str
     backend: str
     device: str
     processor: str
     cores: int
     threads: int
+    determinism: str
     platform: str
     python: str
     torch: str
     torchvision: str
     data_source: str
     data_checksum: str
+
+    def deciding(self) -> dict[str, str]:
+        """What may change the bits of a result: with equal values a run goes on as if it had not been interrupted."""
+        names = ["code_checksum", "backend", "device", "threads", "determinism", "torch", "data_checksum"]
+        if self.device == "cpu":
+            names.append("processor")
+        return {name: str(getattr(self, name)) for name in names}
 
 
 def describe_environment(execution: Execution, *, command: str, data_source: str, data_checksum: str) -> Environment:
@@ -60,11 +76,13 @@ def describe_environment(execution: Execution, *, command: str, data_source: str
     return Environment(
         command=command,
         commit=commit(),
+        code_checksum=code_checksum(),
         backend=resolve(execution.backend, device).name,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         processor=processor_name(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
+        determinism=describe_determinism(),
         platform=platform.platform(),
         python=platform.python_version(),
         torch=torch.__version__,
@@ -83,6 +101,17 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+changes" if changes else "")
+
+
+@functools.cache
+def code_checksum() -> str:
+    """SHA-256 of the sources that a result comes from: those of the three packages below the reports."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in ("tssl_core", "baselines", "benchmarks"):
+        for path in sorted(path for path in (root / package).rglob("*") if path.suffix in (".py", ".c", ".h")):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def processor_name() -> str:

@@ -17,3 +17,11 @@ class DivergedError(TSSLError, ArithmeticError):
 
 class TrackingError(TSSLError, RuntimeError):
     """A tracking store that cannot be reached, read or written."""
+
+
+class CheckpointError(TSSLError, RuntimeError):
+    """A checkpoint, or the folder of checkpoints, that cannot be used."""
+
+
+class LockedError(TSSLError, RuntimeError):
+    """A run that another process is at work on."""

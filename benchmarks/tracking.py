@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -36,6 +36,9 @@ MLFLOW_STATUS: Mapping[Status, str] = {
 DONE: tuple[Status, ...] = ("finished", "diverged", "skipped")
 """A run that ended so is not run again: its configuration would lead to the same end."""
 
+UNFINISHED: tuple[Status, ...] = ("running", "stopped")
+"""A run that stands so has not come to an end, and can go on."""
+
 CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 TAG_COLUMNS = ("status", "reason", "run_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
@@ -54,7 +57,7 @@ class RunTracker(Protocol):
     """Receives one run while it happens."""
 
     def epoch(self, record: EpochRecord) -> None:
-        """Log an epoch."""
+        """Log an epoch; when it was logged before an interruption already, the later one counts."""
 
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""
@@ -69,8 +72,38 @@ class Tracker(Protocol):
     def done_keys(self, study: str) -> set[str]:
         """Keys of the runs of a study that need not run again."""
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> RunTracker:
-        """Open a run."""
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Whether one run need not run again; another process may have finished it meanwhile."""
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> RunTracker:
+        """Open a run, or go on with one.
+
+        Parameters
+        ----------
+        study, config, environment : str, RunConfig, Environment
+            What runs, and where.
+        done : sequence of EpochRecord, optional
+            None opens a new run and touches no other. Else no other process is at work on this run, and it has these
+            epochs behind it, perhaps none: the newest run with its key that has not come to an end goes on, or a new
+            one begins, and those of the epochs that it lacks are logged.
+        """
+
+
+class Store(Tracker, Protocol):
+    """A tracker that can be read."""
+
+    def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Read a study back, oldest run first: a row a run, and a row an epoch."""
+
+    def anytime_rows(self, study: str) -> list[dict[str, Any]]:
+        """Read the accuracy after each time step back: a row a run and step, oldest run first."""
 
 
 class NoTracking:
@@ -81,9 +114,21 @@ class NoTracking:
         del study
         return set()
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> "NoTracking":
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Nothing is ever known to be done."""
+        del study, run_key
+        return False
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> "NoTracking":
         """Open a run that leaves no trace."""
-        del study, config, environment
+        del study, config, environment, done
         return self
 
     def epoch(self, record: EpochRecord) -> None:
@@ -129,21 +174,51 @@ class MlflowTracker:
         """Keys of the runs of a study that need not run again."""
         return {run.data.tags["run_key"] for run in self._runs(study) if run.data.tags.get("status") in DONE}
 
-    def start(self, study: str, config: RunConfig, environment: Environment) -> "MlflowRunTracker":
-        """Open a run: its configuration as parameters, its environment as tags, both as artifacts."""
-        from mlflow.entities import Param
+    def is_done(self, study: str, run_key: str) -> bool:
+        """Whether one run need not run again."""
+        return any(run.data.tags.get("status") in DONE for run in self._runs(study, run_key))
+
+    def start(
+        self,
+        study: str,
+        config: RunConfig,
+        environment: Environment,
+        *,
+        done: Sequence[EpochRecord] | None = None,
+    ) -> "MlflowRunTracker":
+        """Open a run, or go on with one: configuration as parameters, environment as tags, both as artifacts."""
+        from mlflow.entities import Param, RunTag
 
         values = config.model_dump(mode="json")
         tags = {"study": study, "status": "running", "run_key": config.run_key}
         tags |= {key: str(value) for key, value in asdict(environment).items()}
         with errors_explained(self.uri):
-            experiment = self._experiment_id(study) or self.client.create_experiment(study)
-            run = self.client.create_run(experiment, run_name=config.title, tags=tags)
+            unfinished = None if done is None else self._unfinished(study, config.run_key)
+            if unfinished is None:
+                experiment = self._experiment_id(study) or self.client.create_experiment(study)
+                run = self.client.create_run(experiment, run_name=config.title, tags=tags)
+            else:
+                run = self.client.get_run(unfinished)
+                self.client.update_run(unfinished, status="RUNNING")
+                if "reason" in run.data.tags:
+                    self.client.delete_tag(unfinished, "reason")
             run_id: str = run.info.run_id
-            self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in flatten(values)])
+            params = [Param(key, str(value)) for key, value in flatten(values)]
+            # Also for a run that goes on: the process may have been killed before it had logged all of this.
+            self.client.log_batch(run_id, params=params, tags=[RunTag(key, value) for key, value in tags.items()])
             self.client.log_dict(run_id, values, "config.json")
             self.client.log_dict(run_id, asdict(environment), "environment.json")
-        return MlflowRunTracker(self, run_id)
+            logged = {row["epoch"] for row in self._epoch_rows(run)}
+        opened = MlflowRunTracker(self, run_id)
+        for record in done or ():
+            if record.epoch not in logged:
+                opened.epoch(record)
+        return opened
+
+    def _unfinished(self, study: str, run_key: str) -> str | None:
+        """Id of the newest run with a key that has not come to an end."""
+        runs = [run for run in self._runs(study, run_key) if run.data.tags.get("status") in UNFINISHED]
+        return str(runs[-1].info.run_id) if runs else None
 
     def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Read a study back, oldest run first: a row a run, and a row an epoch.
@@ -184,15 +259,16 @@ class MlflowTracker:
         experiment = self.client.get_experiment_by_name(study)
         return None if experiment is None else str(experiment.experiment_id)
 
-    def _runs(self, study: str) -> list["Run"]:
-        """All runs of a study, oldest first."""
+    def _runs(self, study: str, run_key: str = "") -> list["Run"]:
+        """All runs of a study, or those with one key, oldest first."""
         runs: list[Run] = []
+        which = f"tags.run_key = '{run_key}'" if run_key else ""
         with errors_explained(self.uri):
             experiment = self._experiment_id(study)
             token: str | None = None
             while experiment is not None:
                 page = self.client.search_runs(
-                    [experiment], order_by=["attributes.start_time ASC"], max_results=1000, page_token=token
+                    [experiment], which, order_by=["attributes.start_time ASC"], max_results=1000, page_token=token
                 )
                 runs += [run for run in page if "run_key" in run.data.tags]
                 token = page.token
@@ -253,7 +329,21 @@ def open_tracker(uri: str) -> Tracker:
     TrackingError
         If the store cannot be used.
     """
-    return NoTracking() if uri == TRACKING_OFF else MlflowTracker(uri)
+    return NoTracking() if uri == TRACKING_OFF else open_store(uri)
+
+
+def open_store(uri: str) -> Store:
+    """Open the store at `uri`: a folder of JSON files if it begins with ``json:``, else MLflow's.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be used.
+    """
+    # It takes names from this module.
+    from benchmarks.file_tracking import JSON, JsonTracker
+
+    return JsonTracker(Path(uri.removeprefix(JSON))) if uri.startswith(JSON) else MlflowTracker(uri)
 
 
 @contextmanager

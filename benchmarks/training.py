@@ -15,6 +15,7 @@ from tqdm import tqdm
 from baselines.method import Model, Task, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
+from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
@@ -30,18 +31,11 @@ from benchmarks.metrics import (
     throughput,
 )
 from benchmarks.records import EpochRecord, RunRecord
-from benchmarks.seeding import generator_for, seed_for
+from benchmarks.seeding import as_global_stream, generator_for, seed_for
+from benchmarks.training_state import Draws, TrainingState
 
 CALIBRATION_SAMPLES = 1000
 """First samples of the training set, which a model may look at before an evaluation."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Random streams of the training samples: their order, and how they are changed."""
-
-    order: torch.Generator
-    augmentation: torch.Generator
 
 
 @dataclass(frozen=True)
@@ -52,19 +46,24 @@ class Training:
     ----------
     config, execution : RunConfig, Execution
         What to run, and where.
-    model : Model
-        Freshly initialised, on the device.
     data : Data
         Already cut to the samples that the configuration asks for; batches come to the device.
+    state : TrainingState
+        Where the run stands; the model is on the device.
     memory : MemoryMeter
         Made before the model.
     """
 
     config: RunConfig
     execution: Execution
-    model: Model
     data: Data
+    state: TrainingState
     memory: MemoryMeter
+
+    @property
+    def model(self) -> Model:
+        """The model in training."""
+        return self.state.model
 
     @property
     def device(self) -> torch.device:
@@ -72,34 +71,36 @@ class Training:
         return torch.device(self.execution.device)
 
     def epochs(self) -> Iterator[EpochRecord]:
-        """Train, and yield a record after each epoch.
+        """Train from where the run stands to its end, and yield a record after each epoch.
 
         Raises
         ------
         DivergedError
             When the loss of an epoch is not finite.
         """
-        optimizer = make_optimizer(self.model, self.config.optimizer)
-        draws = Draws(generator_for(self.config.seed, "order"), generator_for(self.config.seed, "augmentation"))
-        torch.manual_seed(seed_for(self.config.seed, "dropout"))
-        for epoch in range(1, self.config.epochs + 1):
-            start = time.perf_counter()
-            train_loss, train_accuracy = self._train_epoch(epoch, optimizer, draws)
-            synchronise(self.device)
-            trained = time.perf_counter()
-            held_out = self.data.held_out
-            yield EpochRecord(
-                epoch=epoch,
-                train_loss=train_loss,
-                train_accuracy=train_accuracy,
-                test_accuracy=self._evaluate(self.data.test)[-1],
-                held_out_accuracy=None if held_out is None else self._evaluate(held_out)[-1],
-                train_seconds=trained - start,
-                test_seconds=time.perf_counter() - trained,
-            )
+        for epoch in range(len(self.state.history) + 1, self.config.epochs + 1):
+            self.state.history.append(self._run_epoch(epoch))
+            yield self.state.history[-1]
 
-    def _train_epoch(self, epoch: int, optimizer: Optimizer, draws: "Draws") -> tuple[float, float]:
-        split, device = self.data.train, self.device
+    def _run_epoch(self, epoch: int) -> EpochRecord:
+        start = time.perf_counter()
+        with as_global_stream(self.state.draws.dropout):
+            train_loss, train_accuracy = self._train_epoch(epoch)
+        synchronise(self.device)
+        trained = time.perf_counter()
+        held_out = self.data.held_out
+        return EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            test_accuracy=self._evaluate(self.data.test)[-1],
+            held_out_accuracy=None if held_out is None else self._evaluate(held_out)[-1],
+            train_seconds=trained - start,
+            test_seconds=time.perf_counter() - trained,
+        )
+
+    def _train_epoch(self, epoch: int) -> tuple[float, float]:
+        split, device, optimizer, draws = self.data.train, self.device, self.state.optimizer, self.state.draws
         # Sums stay on the device: reading them each step would make a GPU wait.
         loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.int64)
         self.model.train()
@@ -217,12 +218,14 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     device = torch.device(execution.device)
     if device.type == "cpu":
         keep_freed_memory()
+    choose_deterministic_kernels()
     memory = MemoryMeter(device)
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
-    return Training(config, execution, model, _cut(config, data, device), memory)
+    state = TrainingState(model, make_optimizer(model, config.optimizer), Draws.of(config.seed, device))
+    return Training(config, execution, _cut(config, data, device), state, memory)
 
 
 def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.errors import TrackingError
 from benchmarks.records import METRIC_COLUMNS
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker
+from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, open_store
 from tssl_core.errors import TSSLError
 
 RUNS_FILE, EPOCHS_FILE, ANYTIME_FILE = "results.csv", "epochs.csv", "anytime.csv"
@@ -54,14 +54,14 @@ class Results:
 
 
 def results_from_tracking(uri: str, study: str) -> Results:
-    """Read a study from MLflow.
+    """Read a study from the tracking store.
 
     Raises
     ------
     TrackingError
         If the store or the study is not there.
     """
-    tracker = MlflowTracker(uri)
+    tracker = open_store(uri)
     run_rows, epoch_rows = tracker.rows(study)
     if not run_rows:
         raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")

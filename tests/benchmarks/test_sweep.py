@@ -124,12 +124,12 @@ def test_a_run_that_fails_is_a_row_with_a_reason_and_is_tried_again(
     store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tracker = MlflowTracker(store)
-    fail_once(monkeypatch, RuntimeError("out of memory\nwith details"))
+    fail_once(monkeypatch, RuntimeError("no luck\nwith details"))
     assert run_study(TWO, EXECUTION, tracker) == {"failed": 1, "finished": 1}
-    assert "failed: RuntimeError: out of memory" in capsys.readouterr().out
+    assert "failed: RuntimeError: no luck" in capsys.readouterr().out
     assert statuses(tracker) == ["failed", "finished"]
     failed = tracker.rows("tiny")[0][0]
-    assert failed["reason"] == "RuntimeError: out of memory"
+    assert failed["reason"] == "RuntimeError: no luck"
     assert failed["accuracy_last"] is None
     run = tracker._runs("tiny")[0]
     assert run.info.status == "FAILED"

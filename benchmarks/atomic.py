@@ -1,0 +1,32 @@
+"""Files that are there in full or not at all, whatever happens to the process or the disk meanwhile."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there once it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        What is there is replaced; folders are made. Only one process may write it at a time.
+    content : bytes
+        The whole of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, as on a full disk: the file is then as it was before, and nothing is left beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

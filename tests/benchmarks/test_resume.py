@@ -1,0 +1,247 @@
+"""Going on after an interruption: the outcome is that of a run that was not interrupted, or the reason is said."""
+
+import errno
+import hashlib
+import io
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from baselines.method import available_methods
+from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
+from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
+from benchmarks.environment import Environment, describe_environment
+from benchmarks.errors import CheckpointError
+from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.training import Training, prepare
+
+EXECUTION = Execution(device="cpu")
+DIGITS = get_dataset("digits").load(Path())
+EPOCHS = 3
+
+
+def shift(images: Tensor, draw: torch.Generator) -> Tensor:
+    return images.roll(int(torch.randint(1, 8, (), generator=draw)), -1)
+
+
+assert isinstance(DIGITS.train, ImageSplit)
+SHIFTED = Data(replace(DIGITS.train, augment=shift), DIGITS.test, "made")
+"""Augmented, so that its random stream matters."""
+
+
+def config_of(**changes: Any) -> RunConfig:
+    base = {"dataset": "digits", "method": "ann", "architecture": "4C3d0.2-P2-12", "epochs": EPOCHS, "batch_size": 32}
+    return validate_run({**base, "train_samples": 128, "test_samples": 60, "held_out": 40, **changes})
+
+
+def environment(**changes: Any) -> Environment:
+    described = describe_environment(EXECUTION, command="", data_source="", data_checksum="0")
+    return replace(described, **changes)
+
+
+def checkpoints_of(config: RunConfig, root: Path, **changes: Any) -> RunCheckpoints:
+    return RunCheckpoints.of(root, "tiny", config.run_key, environment(**changes).deciding())
+
+
+def without_times(record: EpochRecord | RunRecord) -> dict[str, Any]:
+    times = ("train_seconds", "test_seconds", "training_seconds", "latency_ms")
+    return {key: value for key, value in asdict(record).items() if key not in times}
+
+
+def outcome(training: Training) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train to the end; return the history and the record without times."""
+    list(training.epochs())
+    history = training.state.history
+    return [without_times(record) for record in history], without_times(training.finish(history))
+
+
+def assert_equal_weights(first: Training, second: Training) -> None:
+    one, other = first.model.state_dict(), second.model.state_dict()
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("method", [*available_methods(), "tssl_bp:warm-up"])
+def test_a_run_goes_on_after_any_epoch_as_if_it_had_not_been_interrupted(method: str, tmp_path: Path) -> None:
+    config = config_of(method=method)
+    whole, checkpoints = prepare(config, EXECUTION, SHIFTED), checkpoints_of(config, tmp_path / "run")
+    for record in whole.epochs():
+        checkpoints.save(whole.state)
+        shutil.copytree(checkpoints.folder, tmp_path / f"after-{record.epoch}")
+    expected = outcome(whole)
+    for epoch in range(1, EPOCHS + 1):
+        torch.manual_seed(epoch)  # numbers that others draw are not the run's
+        resumed = prepare(config, EXECUTION, SHIFTED)
+        snapshot = replace(checkpoints, folder=tmp_path / f"after-{epoch}").newest()
+        assert snapshot is not None
+        resumed.state.restore(snapshot)
+        assert len(resumed.state.history) == epoch
+        assert outcome(resumed) == expected
+        assert_equal_weights(resumed, whole)
+
+
+def saved(root: Path, epochs: int = EPOCHS, **changes: Any) -> tuple[Training, RunCheckpoints]:
+    """A run with so many epochs behind it, and its checkpoints."""
+    config = config_of(epochs=epochs, **changes)
+    training, checkpoints = prepare(config, EXECUTION, SHIFTED), checkpoints_of(config, root)
+    for _ in training.epochs():
+        checkpoints.save(training.state)
+    return training, checkpoints
+
+
+def epochs_of(checkpoints: RunCheckpoints) -> list[int]:
+    return [len(read_checkpoint(path)["history"]) for path in sorted(checkpoints.folder.iterdir())]
+
+
+def test_the_newest_two_checkpoints_are_kept_until_they_are_discarded(tmp_path: Path) -> None:
+    _, checkpoints = saved(tmp_path)
+    assert epochs_of(checkpoints) == [2, 3]
+    checkpoints.discard()
+    assert not checkpoints.folder.exists()
+    assert checkpoints.newest() is None
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("position", [0, 25, 100, 5000, -1])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(tmp_path: Path, position: int) -> None:
+    _, checkpoints = saved(tmp_path)
+    flip(max(checkpoints.folder.iterdir()), position)
+    with pytest.warns(UserWarning, match=r"epoch-000003-\w+\.pt is (damaged|no checkpoint).*the one before it is used"):
+        snapshot = checkpoints.newest()
+    assert snapshot is not None
+    assert len(snapshot["history"]) == 2
+
+
+def test_without_a_checkpoint_that_can_be_read_the_run_starts_anew(tmp_path: Path) -> None:
+    _, checkpoints = saved(tmp_path)
+    older, newer = sorted(checkpoints.folder.iterdir())
+    newer.write_bytes(newer.read_bytes()[:-100])
+    older.write_bytes(b"")
+    with pytest.warns(UserWarning, match="is damaged"), pytest.warns(UserWarning, match="is no checkpoint"):
+        assert checkpoints.newest() is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"threads": 63}, "threads was .* and is 63"),
+        ({"torch": "1.0"}, "torch was .* and is 1.0"),
+        ({"backend": "abacus"}, "backend was .* and is abacus"),
+        ({"code_checksum": "x"}, "code_checksum was .* and is x"),
+        ({"data_checksum": "x"}, "data_checksum was 0 and is x"),
+        ({"processor": "x"}, "processor was .* and is x"),
+    ],
+)
+def test_a_checkpoint_of_another_environment_is_not_used_and_stays(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    training, here = saved(tmp_path, epochs=2)
+    there = checkpoints_of(training.config, tmp_path, **change)
+    with pytest.warns(UserWarning, match=rf"is not used: {reason}; the run starts anew"):
+        assert there.newest() is None
+    there.save(training.state)
+    assert len(list(here.folder.iterdir())) == 3
+    for checkpoints in (here, there):
+        snapshot = checkpoints.newest()
+        assert snapshot is not None
+        assert len(snapshot["history"]) == 2
+
+
+def test_what_changes_no_bit_does_not_stop_a_run_from_going_on(tmp_path: Path) -> None:
+    training, _ = saved(tmp_path, epochs=2)
+    changed = checkpoints_of(training.config, tmp_path, command="x", commit="x", platform="x", data_source="x")
+    assert changed.newest() is not None
+
+
+def test_a_checkpoint_of_another_run_under_the_name_of_this_one_is_not_used(tmp_path: Path) -> None:
+    _, mine = saved(tmp_path, epochs=1)
+    _, other = saved(tmp_path, epochs=1, seed=1)
+    (path,), (foreign,) = mine.folder.iterdir(), other.folder.iterdir()
+    path.write_bytes(foreign.read_bytes())
+    with pytest.warns(UserWarning, match=r"is not used: run_key was \w+ and is \w+"):
+        assert mine.newest() is None
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    _, checkpoints = saved(tmp_path, epochs=1)
+    (path,) = checkpoints.folder.iterdir()
+    stream = io.BytesIO()
+    torch.save({"identity": print}, stream)
+    path.write_bytes(
+        f"TSSL checkpoint 1 {hashlib.sha256(stream.getvalue()).hexdigest()}\n".encode() + stream.getvalue()
+    )
+    with pytest.raises(CheckpointError, match="holds something else than plain values"):
+        read_checkpoint(path)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let the system refuse to write files of more bytes, much as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_write_that_the_system_refuses_leaves_the_checkpoints_before_it(tmp_path: Path) -> None:
+    training, checkpoints = saved(tmp_path, epochs=2)
+    before = sorted(checkpoints.folder.iterdir())
+    training.state.history.append(replace(training.state.history[-1], epoch=3))
+    with largest_file(4096), pytest.warns(UserWarning, match=r"no checkpoint in .*: File too large; the run goes on"):
+        checkpoints.save(training.state)
+    assert sorted(checkpoints.folder.iterdir()) == before
+    assert checkpoints.newest() is not None
+
+
+def test_a_full_disk_is_a_warning_and_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        _, checkpoints = saved(tmp_path, epochs=1)
+    assert list(checkpoints.folder.iterdir()) == []
+
+
+def test_random_streams_are_the_same_for_all_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, held_out = ImageSplit.batch, set()
+    batches: list[tuple[list[int], Tensor]] = []
+
+    def noted(split: ImageSplit, indices: Tensor, draw: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        inputs, labels = batch(split, indices, draw)
+        if draw is not None:
+            batches.append((indices.tolist(), inputs))
+        return inputs, labels
+
+    monkeypatch.setattr(ImageSplit, "batch", noted)
+    seen = {}
+    for method in available_methods():
+        training = prepare(config_of(method=method, epochs=2), EXECUTION, SHIFTED)
+        list(training.epochs())
+        seen[method], batches = batches, []
+        assert training.data.held_out is not None
+        held_out.add(training.data.held_out.checksum())
+    assert len(held_out) == 1
+    first = seen["tssl_bp"]
+    assert len(first) == 8
+    assert first[0][0] != first[4][0], "each epoch has its own order"
+    for others in seen.values():
+        assert [indices for indices, _ in others] == [indices for indices, _ in first]
+        assert all(torch.equal(one, other) for (_, one), (_, other) in zip(others, first, strict=True))
