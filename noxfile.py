@@ -83,6 +83,18 @@ def reproduce_cifar10_cnn2(session: nox.Session) -> None:
 
 
 @nox.session
+def reproduce_nmnist(session: nox.Session) -> None:
+    """The paper's N-MNIST table; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "nmnist", *session.posargs)
+
+
+@nox.session
+def reproduce_nmnist_simulated(session: nox.Session) -> None:
+    """The same on recordings simulated from MNIST, which are not N-MNIST; -- --profile smoke, quick or paper."""
+    run(session, "tssl", "reproduce", "nmnist_simulated", *session.posargs)
+
+
+@nox.session
 def reproduce_ablation(session: nox.Session) -> None:
     """Published versions and single changes of TSSL-BP on FashionMNIST; -- --profile smoke, quick or paper."""
     run(session, "tssl", "reproduce", "ablation", *session.posargs)
