@@ -9,7 +9,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Dataset, available_datasets, data_root, get_dataset
-from benchmarks.datasets.sources import ALREADY_THERE, choose
+from benchmarks.datasets.sources import choose
 
 EXIT_OK, EXIT_WRONG = 0, 1
 
@@ -81,10 +81,9 @@ def prepare_command(arguments: argparse.Namespace) -> int:
     for dataset in datasets:
         choose(dataset, arguments.source)  # refuse all or none
     for dataset in datasets:
+        there = not dataset.missing(root)
         came_from = dataset.prepare(root, arguments.source)
-        print(
-            f"{dataset.name}: " + ("nothing is missing" if came_from == ALREADY_THERE else f"ready, from {came_from}")
-        )
+        print(f"{dataset.name}: " + ("nothing is missing" if there else f"ready, from {came_from}"))
     return EXIT_OK
 
 

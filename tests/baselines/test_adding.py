@@ -1,4 +1,4 @@
-"""The example in docs/adding.md, run as it stands there."""
+"""The example of a method in docs/adding.md, run as it stands there."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "adding.md"
 
 @pytest.mark.parametrize("events", [False, True])
 def test_the_example_of_a_method_learns_from_images_and_spike_trains(events: bool) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
     namespace: dict[str, Any] = {"__name__": "baselines.mine"}
     exec(compile(example, str(PAGE), "exec"), namespace)
     method = namespace["Mine"]()

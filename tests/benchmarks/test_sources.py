@@ -2,15 +2,21 @@
 
 import errno
 import fcntl
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
+from tqdm import tqdm
 
+from benchmarks.datasets.dataset import Data
+from benchmarks.datasets.mnist import MNIST
 from benchmarks.datasets.sources import ALREADY_THERE, Source, prepare, write_whole
 from benchmarks.errors import ConfigError, DatasetError
+from tests.conftest import write_mnist
 
 NAMES = ("a", "b", "c")
 
@@ -180,3 +186,29 @@ def test_a_second_process_waits_and_takes_what_the_first_prepared(
     assert (writer.written, late.written) == (list(NAMES), [])
     assert contents(tmp_path) == WHOLE
     assert "waiting for another process that prepares letters" in capsys.readouterr().err
+
+
+def test_the_example_of_a_source_in_the_documentation_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "adding.md"
+    example = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    made: list[int] = []
+
+    def made_from(images: Data, number: int) -> bytes:
+        if number == len(made) == 3:
+            made.append(-1)
+            raise KeyboardInterrupt
+        made.append(number)
+        return bytes(images.train.batch(torch.tensor([number]))[1].tolist())
+
+    names = {"Source": Source, "Path": Path, "MNIST": MNIST, "tqdm": tqdm, "write_whole": write_whole}
+    names["made_from"] = made_from
+    write_mnist(tmp_path / "MNIST" / "raw", train=5)
+    exec(compile(example, str(page), "exec"), names)
+    source: Source = names["Made"]()  # type: ignore[operator]
+    with pytest.raises(KeyboardInterrupt):
+        source.fetch(tmp_path / "scratch", tmp_path)
+    source.fetch(tmp_path / "scratch", tmp_path)
+    assert made == [0, 1, 2, -1, 3, 4]
+    assert [(tmp_path / "scratch" / "made" / f"{number}.bin").read_bytes() for number in range(5)] == [
+        bytes([number]) for number in range(5)
+    ]
