@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.datasets.dataset import data_root
+from benchmarks.datasets.event_statistics import main, statistics
 from benchmarks.datasets.events import LAST_TIME, encode_events, read_events
 from benchmarks.errors import DatasetError
 from tests.benchmarks.recordings import SAMPLE, events_of, random_events
@@ -75,3 +76,25 @@ def test_the_real_recording_is_read_and_written_byte_for_byte() -> None:
     assert round(float(events["p"].mean()), 3) == 0.496
     assert len(np.unique(events[["x", "y"]])) == 452
     assert encode_events(events) == path.read_bytes()
+
+
+def test_the_statistics_of_a_handful_of_events_worked_out_by_hand() -> None:
+    # One pixel with ON at 1, 3 and 4 ms and OFF at 200 ms; another with a single event in the third saccade.
+    events = events_of((1, 1, 1000, 1), (1, 1, 3000, 1), (1, 1, 4000, 1), (1, 1, 200_000, 0), (2, 1, 300_000, 0))
+    found = statistics(events)
+    assert (found["events"], found["ON events"], found["OFF events"], found["active pixels"]) == (5, 3, 2, 2)
+    assert found["last event, ms"] == 300
+    assert [found[f"in saccade {number}, %"] for number in (1, 2, 3)] == [60, 20, 20]
+    assert found["gap of one pixel and polarity, median, ms"] == 1.5
+
+
+def test_statistics_of_a_folder_are_printed_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.bin").write_bytes(encode_events(random_events(number)))
+    main([str(tmp_path), str(tmp_path / "1.bin")])
+    table = capsys.readouterr().out
+    assert "(n = 3)" in table
+    assert "(n = 1)" in table
+    assert "| events " in table
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "none")])
