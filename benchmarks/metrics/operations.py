@@ -137,9 +137,10 @@ class OperationMeter:
                 synops += reached(spikes, stage.path)
             else:
                 products = reached(seen.nonzero, [synapse])
-                macs += products
-                # An image goes through its synapse once a sample; all else as often as there are time steps.
-                macs_every_step += products * time_steps * self._samples / seen.rows
+                # An image is the same in each time step, whether the model computes it once or again and again.
+                once = products * self._samples / seen.rows if stage.source is None else products
+                macs += once
+                macs_every_step += once * time_steps if stage.source is None else products
         return Operations(
             synops=synops / self._samples,
             macs=macs / self._samples,

@@ -5,6 +5,7 @@ import torch
 
 from baselines.method import Task, get_method
 from benchmarks.metrics import ActivityMeter, spike_histogram
+from benchmarks.metrics.activity import spikes_in_window
 from tests.benchmarks.metrics.made import Told
 from tssl_core import parse_architecture
 
@@ -75,3 +76,11 @@ def test_layers_are_called_by_their_place_in_the_architecture_and_pooling_by_its
     slayer = get_method("slayer").Parameters
     assert names("tssl_bp", get_method("tssl_bp").Parameters()) == ["layer1", "layer3", "output"]
     assert names("slayer", slayer(spiking_pool=True)) == ["layer1", "layer2", "layer3", "output"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32])
+@pytest.mark.parametrize("time_steps", [1, 300, 2**15])
+def test_spikes_in_a_window_are_its_sum_however_long_it_is(time_steps: int, dtype: torch.dtype) -> None:
+    spikes = torch.rand(time_steps, 2, 3, generator=torch.Generator().manual_seed(0)) < 0.5
+    spikes[:, 0, 0] = True
+    assert torch.equal(spikes_in_window(spikes.to(dtype)).to(torch.int64), spikes.sum(0))

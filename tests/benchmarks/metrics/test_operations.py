@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines.method import Model, Task, get_method
+from baselines.stbp import STBPModel, STBPParameters
 from benchmarks.metrics import ActivityMeter, OperationMeter, Operations
 from benchmarks.metrics.energy import energy_nj
 from benchmarks.metrics.synapses import fan_out
-from tssl_core import parse_architecture
+from tssl_core import Network, parse_architecture
 from tssl_core.layers import SpikingLayer, SumPool
 
 TIME_STEPS = 4
@@ -216,6 +217,37 @@ def test_neurobench_takes_postsynaptic_currents_for_no_spikes() -> None:
     model, batch = build("tssl_bp", "3C3p1-6"), inputs()
     assert neurobench(model, batch)["Effective_ACs"] == 0
     assert counted(model, batch).synops > 0
+
+
+def test_an_image_counts_once_even_if_the_model_computes_it_in_every_step() -> None:
+    model, batch = build("stbp", ARCHITECTURE), inputs()
+    once = counted(model, batch)
+    network = model.network
+    assert isinstance(network, Network)
+    model.forward = lambda inputs: network(inputs.expand(TIME_STEPS, *inputs.shape))  # type: ignore[method-assign]
+    repeated = counted(model, batch)
+    assert [repeated.synops, repeated.macs] == [once.synops, once.macs]
+    assert repeated.macs_every_step == once.macs_every_step == TIME_STEPS * once.macs
+    assert repeated.dense_operations - once.dense_operations == (TIME_STEPS - 1) * 13 * 13 * 2
+
+
+def test_values_that_are_no_spikes_count_in_every_step() -> None:
+    class Relu(nn.ReLU):
+        """Hands on what it gets, at least 1 everywhere: every synapse multiplies in every step."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + 1
+
+    class Hybrid(STBPModel):
+        def __init__(self, task: Task) -> None:
+            super().__init__(task, STBPParameters(), "auto")
+            self.network.rest.layer1_neuron = Relu()
+
+    task = Task(architecture=parse_architecture("5"), input_shape=(1, 2, 2), classes=3, time_steps=TIME_STEPS)
+    operations = counted(Hybrid(task).eval(), torch.ones(2, 1, 2, 2))
+    assert operations.macs == 4 * 5 + TIME_STEPS * 5 * 3
+    assert operations.macs_every_step == TIME_STEPS * (4 * 5 + 5 * 3)
+    assert operations.synops == 0
 
 
 def test_pooling_with_neurons_of_its_own_has_no_weights() -> None:

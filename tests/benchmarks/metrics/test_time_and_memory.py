@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.datasets.dataset import ImageSplit
+from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import CONVERGENCE_COLUMNS, MemoryMeter, convergence, inference_latency, peak_memory, throughput
 from tests.benchmarks.metrics.made import Told
 
@@ -111,6 +112,21 @@ def test_the_peak_of_memory_is_that_since_the_start_and_its_growth_that_of_the_r
     assert 99 < peak.peak_memory_growth_mib < 130
     assert -1 < after.peak_memory_growth_mib < 20
     assert peak.peak_memory_mib - after.peak_memory_mib > 70
+
+
+def test_memory_that_an_earlier_run_has_freed_does_not_hide_what_a_run_needs() -> None:
+    if not (peak_memory.reset_peak() and keep_freed_memory()):
+        pytest.skip(
+            "this system cannot set the mark of the highest resident size back, or gives freed memory back itself"
+        )
+    block = torch.ones(100 * 2**18)  # 100 MiB, which the process keeps
+    del block
+    meter = MemoryMeter(CPU)
+    block = torch.ones(100 * 2**18)
+    del block
+    growth = meter.result().peak_memory_growth_mib
+    assert growth is not None
+    assert 90 < growth < 130
 
 
 def test_where_the_mark_cannot_be_set_back_the_peak_is_of_the_process_and_its_growth_unknown(
