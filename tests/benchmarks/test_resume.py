@@ -23,6 +23,7 @@ from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
 from benchmarks.environment import Environment, describe_environment
 from benchmarks.errors import CheckpointError
 from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.seeding import as_global_stream, generator_for
 from benchmarks.training import Training, prepare
 
 EXECUTION = Execution(device="cpu")
@@ -245,3 +246,14 @@ def test_random_streams_are_the_same_for_all_methods(monkeypatch: pytest.MonkeyP
     for others in seen.values():
         assert [indices for indices, _ in others] == [indices for indices, _ in first]
         assert all(torch.equal(one, other) for (_, one), (_, other) in zip(others, first, strict=True))
+
+
+def test_what_draws_from_torch_draws_from_the_stream_and_leaves_torch_alone() -> None:
+    expected = torch.rand(6, generator=generator_for(0, "dropout"))
+    stream, drawn = generator_for(0, "dropout"), []
+    before = torch.get_rng_state()
+    for _ in range(2):
+        with as_global_stream(stream):
+            drawn.append(torch.rand(3))
+    assert torch.equal(torch.cat(drawn), expected)
+    assert torch.equal(torch.get_rng_state(), before)
