@@ -60,7 +60,7 @@ class RunCheckpoints:
         LockedError
             If another process is at work on it.
         """
-        path = self.folder.with_name(f"{self.folder.name}.lock")
+        path = self._lock_file()
         with ExitStack() as stack:
             try:
                 stack.enter_context(locked(path))
@@ -102,9 +102,16 @@ class RunCheckpoints:
                 warnings.warn(f"{error}; the run starts anew", stacklevel=2)
         return None
 
+    def leaves_files(self) -> bool:
+        """Whether there are checkpoints, or a lock that is held or was left behind."""
+        return self.folder.exists() or self._lock_file().exists()
+
     def discard(self) -> None:
         """Remove all checkpoints of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _lock_file(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.lock")
 
     def _mine(self) -> list[Path]:
         """Files of this identity, the newest first."""

@@ -141,6 +141,7 @@ class JsonRunTracker:
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""
         self._content |= {"metrics": record.metrics(), "accuracy_at_step": record.accuracy_at_step}
+        self._content |= record.layer_tables()
         self.close("finished")
 
     def close(self, status: Status, reason: str = "", details: str = "") -> None:
@@ -161,7 +162,8 @@ def _joined(epochs: list[dict[str, Any]], *records: EpochRecord) -> list[dict[st
 
 def _run_row(run: dict[str, Any]) -> dict[str, Any]:
     """One row of results.csv."""
-    tags = {"status": run["status"], "reason": run["reason"], "run_key": run["run_key"], **run["environment"]}
+    tags = {key: run[key] for key in ("status", "reason", "run_key")}
+    tags |= {key: str(value) for key, value in run["environment"].items()}  # as MLflow's tags are
     row: dict[str, Any] = {key: run["config"].get(key) for key in CONFIG_COLUMNS}
     row |= {key: tags.get(key) for key in TAG_COLUMNS}
     return row | {key: run["metrics"].get(key) for key in METRIC_COLUMNS}

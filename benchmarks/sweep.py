@@ -73,6 +73,8 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
     cells = [cell for cell in study.cells if cell.config.run_key not in done]
     if len(cells) < len(study.cells):
         print(f"{len(study.cells) - len(cells)} of {len(study.cells)} runs are already there; --fresh runs them again")
+        if execution.checkpoints is not None:
+            _clear_leftovers(study.name, done, execution.checkpoints)
     tally: Counter[Status] = Counter()
     if not cells:
         return tally
@@ -84,6 +86,15 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
         if status == "failed":
             free_memory()
     return tally
+
+
+def _clear_leftovers(study: str, done: set[str], root: Path) -> None:
+    """Remove the checkpoints of runs that were killed after the store had their result, unless they run again."""
+    for run_key in done:
+        checkpoints = RunCheckpoints.of(root, study, run_key, {})
+        if checkpoints.leaves_files():
+            with suppress(LockedError), checkpoints.lock():
+                checkpoints.discard()
 
 
 def _open_site(study: Study, cells: list[Cell], execution: Execution, tracker: Tracker, *, fresh: bool) -> Site:

@@ -8,7 +8,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
 from benchmarks.environment import Environment, describe_environment
 from benchmarks.errors import CheckpointError
-from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.seeding import as_global_stream, generator_for
 from benchmarks.training import Training, prepare
+from tests.benchmarks.measured import computed_in
 
 EXECUTION = Execution(device="cpu")
 DIGITS = get_dataset("digits").load(Path())
@@ -53,16 +54,11 @@ def checkpoints_of(config: RunConfig, root: Path, **changes: Any) -> RunCheckpoi
     return RunCheckpoints.of(root, "tiny", config.run_key, environment(**changes).deciding())
 
 
-def without_times(record: EpochRecord | RunRecord) -> dict[str, Any]:
-    times = ("train_seconds", "test_seconds", "training_seconds", "latency_ms")
-    return {key: value for key, value in asdict(record).items() if key not in times}
-
-
 def outcome(training: Training) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Train to the end; return the history and the record without times."""
+    """Train to the end; return the history and the record, but for what is measured."""
     list(training.epochs())
     history = training.state.history
-    return [without_times(record) for record in history], without_times(training.finish(history))
+    return [computed_in(record) for record in history], computed_in(training.finish(history))
 
 
 def assert_equal_weights(first: Training, second: Training) -> None:
@@ -245,3 +241,14 @@ def test_random_streams_are_the_same_for_all_methods(monkeypatch: pytest.MonkeyP
     for others in seen.values():
         assert [indices for indices, _ in others] == [indices for indices, _ in first]
         assert all(torch.equal(one, other) for (_, one), (_, other) in zip(others, first, strict=True))
+
+
+def test_what_draws_from_torch_draws_from_the_stream_and_leaves_torch_alone() -> None:
+    expected = torch.rand(6, generator=generator_for(0, "dropout"))
+    stream, drawn = generator_for(0, "dropout"), []
+    before = torch.get_rng_state()
+    for _ in range(2):
+        with as_global_stream(stream):
+            drawn.append(torch.rand(3))
+    assert torch.equal(torch.cat(drawn), expected)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,6 +1,8 @@
 """Sweeps that are interrupted, fail, or run twice at a time: what goes on, what is left alone, what is kept."""
 
 import fcntl
+import gc
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from benchmarks import locks
 from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
 from benchmarks.cli import main
 from benchmarks.config import Execution, validate_run
@@ -26,8 +28,8 @@ from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
 from benchmarks.tracking import MlflowTracker, Store, open_tracker
 from benchmarks.training import Training
-
-TIMES = {"train_seconds", "test_seconds", "training_seconds", "latency_ms"}
+from reports.load import results_from_tracking
+from tests.benchmarks.measured import MEASURED, computed
 
 
 def study_of(*changes: dict[str, Any]) -> Study:
@@ -52,12 +54,9 @@ def tracker(tmp_path: Path) -> JsonTracker:
 
 
 def table(tracker: Store) -> list[dict[str, Any]]:
-    """All that is logged of the study, except times."""
+    """All that is logged of the study, but for what is measured."""
     runs, epochs = tracker.rows("tiny")
-    return [
-        {key: value for key, value in row.items() if key not in TIMES}
-        for row in (*runs, *epochs, *tracker.anytime_rows("tiny"))
-    ]
+    return [computed(row) for row in (*runs, *epochs, *tracker.anytime_rows("tiny"))]
 
 
 def checkpoint_files(execution: Execution) -> list[Path]:
@@ -210,13 +209,24 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(LockedError, match=f"in progress in process {os.getpid()} on "), locked(path):
                 pass
-        # A process that opened the file before it was removed, and gets the lock after that, holds nothing.
-        late = os.open(path, os.O_RDWR)
     assert not path.exists()
-    fcntl.flock(late, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_on_a_file_that_its_holder_removed_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock, first = tmp_path / "run.lock", fcntl.flock, [True]
+
+    def late(descriptor: int, operation: int) -> None:
+        if first and first.pop():
+            path.unlink()  # as the holder does between this process's open and its lock
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
     with locked(path):
-        assert not locks._is_at(late, path)
-    os.close(late)
+        assert path.exists()
+        with pytest.raises(LockedError), locked(path):
+            pass
 
 
 def test_what_another_sweep_finished_meanwhile_is_not_run_again(
@@ -226,6 +236,20 @@ def test_what_another_sweep_finished_meanwhile_is_not_run_again(
     monkeypatch.setattr(JsonTracker, "done_keys", lambda *_: set())  # asked before the other had finished
     assert run_study(TWO, execution, tracker) == {"finished": 1}
     assert "done by another process meanwhile" in capsys.readouterr().out
+
+
+def test_what_a_run_that_was_killed_after_its_end_left_behind_is_cleared_away_unless_it_runs_again(
+    tracker: JsonTracker, execution: Execution
+) -> None:
+    run_study(ONE, execution, tracker)
+    checkpoints = checkpoints_of(ONE, execution)
+    checkpoints.folder.mkdir()
+    (checkpoints.folder / "epoch-000003-00000000.pt").touch()
+    with checkpoints.lock():
+        run_study(ONE, execution, tracker)
+        assert len(checkpoint_files(execution)) == 2
+    run_study(ONE, execution, tracker)
+    assert checkpoint_files(execution) == []
 
 
 def test_a_lack_of_memory_is_a_row_that_says_what_to_try_and_the_sweep_goes_on(
@@ -254,7 +278,11 @@ def test_memory_of_a_failed_run_is_free_for_the_next(tracker: JsonTracker, monke
         yield from ()
 
     monkeypatch.setattr(Training, "epochs", failing)
-    assert run_study(TWO, Execution(device="cpu"), tracker) == {"failed": 2}
+    gc.disable()  # it would come by sooner or later
+    try:
+        assert run_study(TWO, Execution(device="cpu"), tracker) == {"failed": 2}
+    finally:
+        gc.enable()
     assert [row["reason"] for row in tracker.rows("tiny")[0]] == [
         "out of memory (MemoryError); try a batch_size below 50, or a smaller network"
     ] * 2
@@ -293,6 +321,33 @@ def test_nothing_is_kept_by_default_when_nothing_is_tracked(tmp_path: Path, monk
     assert main([*command, "--tracking-uri", "off", "--checkpoints", "kept"]) == 0
     assert Path("kept/runs").is_dir()
     assert isinstance(open_tracker("json:runs"), JsonTracker)
+
+
+def test_a_report_reads_json_files_like_mlflow(store: str, tmp_path: Path) -> None:
+    study = study_of({"method": "stbp"}, {"seed": 1})
+    for tracker in (MlflowTracker(store), JsonTracker(tmp_path / "runs")):
+        run_study(study, Execution(device="cpu"), tracker)
+    mlflow, files = (results_from_tracking(uri, "tiny") for uri in (store, f"json:{tmp_path / 'runs'}"))
+    for name in ("runs", "epochs", "anytime"):
+        one, other = getattr(mlflow, name), getattr(files, name)
+        kept = [column for column in one.columns if column not in MEASURED]
+        pd.testing.assert_frame_equal(one[kept], other[kept], check_dtype=False)
+    contents = [json.loads(path.read_text()) for path in (tmp_path / "runs").rglob("*.json")]
+    assert sorted("layers" in content for content in contents) == [False, True], "one of the methods spikes"
+
+
+def test_a_file_that_is_no_run_is_named(tmp_path: Path) -> None:
+    tracker = JsonTracker(tmp_path)
+    with pytest.raises(TrackingError, match="no study 'tiny' in "):
+        tracker.rows("tiny")
+    (tmp_path / "tiny").mkdir()
+    for text in ("{", "{}"):
+        (tmp_path / "tiny" / "x-1.json").write_text(text)
+        with pytest.raises(TrackingError, match=r"cannot use .*x-1\.json: .*is a file of this store"):
+            tracker.done_keys("tiny")
+    (tmp_path / "file").touch()
+    with pytest.raises(TrackingError, match="cannot use "):
+        JsonTracker(tmp_path / "file")
 
 
 def test_the_environment_has_what_determinism_depends_on() -> None:
