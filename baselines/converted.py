@@ -58,6 +58,16 @@ class ConvertedNeuron(IntegrateAndFire):
             raise RuntimeError("a converted layer has no threshold yet; call the model's calibrate with images first")
         return super().forward(current)
 
+    def get_extra_state(self) -> Tensor:
+        """Return the threshold, which belongs to the trained network; 0 if there is none yet."""
+        return torch.tensor(self.params.threshold if self.normalised else 0.0, dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the threshold back."""
+        self.normalised = bool(state > 0)
+        if self.normalised:
+            self.params = replace(self.params, threshold=float(state))
+
     def normalise(self, activations: Tensor, percentile: float) -> None:
         """Take the threshold from ReLU activations of any shape."""
         self.params = replace(self.params, threshold=percentile_of_positive(activations, percentile))

@@ -12,7 +12,7 @@ from benchmarks.data_cli import add_data_command, add_data_root
 from benchmarks.interruption import Terminated, termination_raises
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
-from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, open_tracker
+from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, Tracker, TrackingOptions, open_tracker
 from tssl_core.errors import TSSLError
 
 Command = Callable[[argparse.Namespace], int]
@@ -29,7 +29,7 @@ def add_commands(subparsers: Any) -> None:
     run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
     run.add_argument("--study", default="runs", help="MLflow experiment to log to (default: %(default)s)")
     add_execution_options(run)
-    run.set_defaults(command=run_command)
+    run.set_defaults(command=run_command, log_model=True)
 
     sweep = subparsers.add_parser("sweep", help="run a study without making its report")
     add_study_options(sweep)
@@ -67,6 +67,11 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     )
     add_data_root(parser)
     add_tracking_uri(parser, f"MLflow tracking URI, json:FOLDER, or {TRACKING_OFF!r}")
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument("--log-model", action=switch, default=False, help="keep trained models; default: only tssl run")
+    parser.add_argument(
+        "--system-metrics", action=switch, default=True, help="log the use of the machine where psutil is installed"
+    )
 
 
 def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
@@ -94,12 +99,12 @@ def run_command(arguments: argparse.Namespace) -> int:
         values = merge(values, parse_override(text))
     path = [] if arguments.config is None else [str(arguments.config)]
     command = command_line("run", path, arguments.overrides)
-    return carry_out(single_run(arguments.study, validate_run(values), command), arguments)
+    return carry_out(single_run(arguments.study, validate_run(values), command), arguments, tracker_of(arguments))
 
 
 def sweep_command(arguments: argparse.Namespace) -> int:
     """Run a study."""
-    return carry_out(study_of(arguments), arguments)
+    return carry_out(study_of(arguments), arguments, tracker_of(arguments))
 
 
 def study_of(arguments: argparse.Namespace) -> Study:
@@ -108,10 +113,16 @@ def study_of(arguments: argparse.Namespace) -> Study:
     return load_study(arguments.study, profile=profile, overrides=arguments.overrides)
 
 
-def carry_out(study: Study, arguments: argparse.Namespace) -> int:
+def tracker_of(arguments: argparse.Namespace) -> Tracker:
+    """Open the store that the command line names."""
+    options = TrackingOptions(models=arguments.log_model, system_metrics=arguments.system_metrics)
+    return open_tracker(arguments.tracking_uri, options)
+
+
+def carry_out(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> int:
     """Run a study and say how it went; the exit code is 0 only if every run has a result."""
     print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, tracked in {arguments.tracking_uri}")
-    tally = run_study(study, execution_of(arguments), open_tracker(arguments.tracking_uri), fresh=arguments.fresh)
+    tally = run_study(study, execution_of(arguments), tracker, fresh=arguments.fresh)
     if tally:
         print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
     return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] or tally["running"] else EXIT_OK

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from benchmarks.checkpoints import RunCheckpoints
@@ -22,6 +23,9 @@ from benchmarks.study import Cell, Study
 from benchmarks.tracking import RunTracker, Tracker
 from benchmarks.training import prepare
 from benchmarks.training_state import Snapshot, history_of
+
+EXAMPLE_SAMPLES = 2
+"""What a trained model is kept with, as an example of its input."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,8 @@ def run_config(
             checkpoints.save(training.state)
         run.epoch(record)
     outcome = training.finish(training.state.history)
+    samples = torch.arange(min(EXAMPLE_SAMPLES, len(training.data.test)))
+    run.model(training.model, training.data.test.batch(samples)[0])
     run.finish(outcome)
     if checkpoints is not None:
         checkpoints.discard()

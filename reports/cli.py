@@ -40,9 +40,10 @@ def reproduce_command(arguments: argparse.Namespace) -> int:
     if arguments.tracking_uri == TRACKING_OFF:
         raise ConfigError("a report needs the logged runs: leave --tracking-uri off to tssl sweep")
     study = cli.study_of(arguments)
-    code = cli.carry_out(study, arguments)
+    tracker = cli.tracker_of(arguments)
+    code = cli.carry_out(study, arguments, tracker)
     results = results_from_tracking(arguments.tracking_uri, study.name)
-    _write(results, arguments.output, study.title)
+    tracker.log_report(study.name, _write(results, arguments.output, study.title))
     return code
 
 
@@ -64,10 +65,12 @@ def _title(study: str) -> str:
         return study
 
 
-def _write(results: Results, output: Path | None, title: str) -> None:
+def _write(results: Results, output: Path | None, title: str) -> Path:
+    """Write a report, print its path, and return its folder."""
     folder = output or DEFAULT_FOLDER / results.study
     path = write_report(results, folder, title=title)
     print(f"report: {path.resolve()}")
+    return folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

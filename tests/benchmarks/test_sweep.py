@@ -55,7 +55,7 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
 
 
 def test_the_accuracy_after_each_step_is_logged_with_the_step(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.tracking.METRICS_A_CALL", 2)
+    monkeypatch.setattr("benchmarks.tracking.calls.ENTITIES_A_CALL", 2)
     tracker = MlflowTracker(store)
     run_study(study_of({"time_steps": 5}, {"method": "ann"}), EXECUTION, tracker)
     runs, rows = tracker.rows("tiny")[0], tracker.anytime_rows("tiny")

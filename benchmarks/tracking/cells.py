@@ -1,0 +1,141 @@
+"""The run that stands for a cell of a study, with the runs of its seeds nested under it."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from baselines.method import get_method, method_title
+from benchmarks.config import RUN_KEY_LENGTH, RunConfig
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.tracking.calls import Batch, CellRun, points_of
+from benchmarks.tracking.protocol import flatten
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+KIND, KIND_CELL, KIND_RUN, KIND_REPORT = "kind", "cell", "run", "report"
+"""Tag that tells MLflow runs apart: a cell, the training run of a seed, and the report."""
+
+NOTE = "mlflow.note.content"
+"""Tag that MLflow's UI shows as the description of a run."""
+
+SUMMARISED = (
+    "accuracy_last",
+    "accuracy_best",
+    "accuracy_chosen",
+    "silent_fraction",
+    "firing_rate",
+    "latency_ms",
+    "training_seconds",
+)
+"""Metrics whose mean and standard deviation over seeds a cell carries."""
+
+
+def cell_key(config: RunConfig) -> str:
+    """Hash of all of a configuration but its seed."""
+    values = config.model_dump(mode="json", exclude={"seed"})
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
+
+
+def cell_of_run(config: RunConfig, study: str) -> CellRun:
+    """Describe the cell that a run belongs to."""
+    params = {key: str(value) for key, value in flatten(config.model_dump(mode="json", exclude={"seed"}))}
+    key = cell_key(config)
+    tags = {KIND: KIND_CELL, "cell_key": key, "study": study, "status": "running", **titles(config)}
+    short_name = f"{config.method}{steps_of(config)}"
+    return CellRun(
+        key=key, name=cell_name(config), short_name=short_name, params=params, tags={**tags, NOTE: describe(config)}
+    )
+
+
+def cell_name(config: RunConfig) -> str:
+    """Name of a cell in a list of runs: method first, then T, then the data."""
+    return f"{config.method}{steps_of(config)} {config.dataset} {config.architecture}"
+
+
+def run_name(config: RunConfig, accuracy: float | None = None) -> str:
+    """Name of a run under its cell, with the accuracy once there is one: MLflow's table shows no more by default."""
+    result = "" if accuracy is None else f" {accuracy:.1%}"
+    return f"{config.method}{steps_of(config)} seed={config.seed}{result}"
+
+
+def name_with_result(cell: CellRun, batch: Batch) -> str:
+    """Name of a cell with its mean accuracy, if it has one, its deviation and its number of seeds."""
+    values = {name: value for name, value, *_ in batch.metrics}
+    if "accuracy_last_mean" not in values:
+        return cell.name
+    deviation = f"±{100 * values['accuracy_last_std']:.1f}" if "accuracy_last_std" in values else ""
+    result = f"{100 * values['accuracy_last_mean']:.1f}{deviation}% n={values['seeds_finished']:.0f}"
+    return f"{cell.short_name} {result}, {cell.name.removeprefix(cell.short_name).strip()}"
+
+
+def steps_of(config: RunConfig) -> str:
+    """Name T, which methods without spikes do not have."""
+    return f" T={config.time_steps}" if get_method(config.method).spiking else ""
+
+
+def titles(config: RunConfig) -> dict[str, str]:
+    """Method and dataset as tables and plots call them."""
+    return {"method_title": method_title(config.method), "dataset_title": get_dataset(config.dataset).title}
+
+
+def describe(config: RunConfig, facts: Mapping[str, str] | None = None) -> str:
+    """Say in Markdown what a run is, and how it ended if that is known."""
+    head = f"**{method_title(config.method)}**{steps_of(config)} on {get_dataset(config.dataset).title}, "
+    head += f"network {config.architecture}, {config.epochs} epochs, protocol {config.protocol}"
+    lines = [f"- {name}: {value}" for name, value in (facts or {}).items()]
+    return "\n".join([head, "", *lines]) if lines else head
+
+
+def summary(runs: Iterable["Run"]) -> tuple[Batch, str]:
+    """Sum up the seeds of a cell.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        Its runs, oldest first; of runs with the same configuration the last finished one counts.
+
+    Returns
+    -------
+    batch : Batch
+        Mean, standard deviation (n - 1) and n of the main metrics, and the status as a tag.
+    status : str
+        MLflow's own: ``RUNNING``, ``FINISHED`` or ``FAILED``.
+    """
+    latest: dict[str, Run] = {}
+    for run in runs:
+        before = latest.get(run.data.tags["run_key"])
+        if before is None or not _finished(before) or _finished(run):
+            latest[run.data.tags["run_key"]] = run
+    statuses = Counter(run.data.tags.get("status", "running") for run in latest.values())
+    finished = [run for run in latest.values() if _finished(run)]
+    values: list[tuple[str, float, int]] = []
+    for name in SUMMARISED:
+        numbers = [run.data.metrics[name] for run in finished if name in run.data.metrics]
+        if numbers:
+            values.append((f"{name}_mean", mean(numbers), len(finished)))
+        if len(numbers) > 1:
+            values.append((f"{name}_std", stdev(numbers), len(finished)))
+    # Last, as MLflow's page for comparing runs draws the first metric.
+    values.append(("seeds_finished", len(finished), len(finished)))
+    status = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
+    ended = "RUNNING" if statuses["running"] else "FAILED" if not (finished or statuses["skipped"]) else "FINISHED"
+    return Batch(metrics=points_of(values), tags={"status": status}), ended
+
+
+def _finished(run: "Run") -> bool:
+    return bool(run.data.tags.get("status") == "finished")
+
+
+def outcome_facts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """What of a result goes into the description of its run."""
+    facts = {"test accuracy, last epoch": f"{metrics['accuracy_last']:.2%}"}
+    facts["test accuracy, best epoch"] = f"{metrics['accuracy_best']:.2%}"
+    if "silent_fraction" in metrics:
+        facts["silent neurons"] = f"{metrics['silent_fraction']:.1%}"
+    facts["latency"] = f"{metrics['latency_ms']:.3g} ms a sample"
+    return facts

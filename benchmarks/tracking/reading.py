@@ -1,0 +1,43 @@
+"""What MLflow holds of a run, as rows of tables."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.records import METRIC_COLUMNS, EpochRecord
+from benchmarks.tracking.protocol import CONFIG_COLUMNS, CURVE, TAG_COLUMNS
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+
+def run_row(run: "Run") -> dict[str, Any]:
+    """One row of results.csv."""
+    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
+    row: dict[str, Any] = {key: params.get(key) for key in CONFIG_COLUMNS}
+    row |= {key: tags.get(key) for key in TAG_COLUMNS}
+    return row | {key: metrics.get(key) for key in METRIC_COLUMNS}
+
+
+def epoch_rows(client: "MlflowClient", run: "Run") -> list[dict[str, Any]]:
+    """One row an epoch."""
+    epochs: dict[int, dict[str, Any]] = {}
+    for field in fields(EpochRecord):
+        if field.name in run.data.metrics:
+            for point in in_order(client, run, field.name):
+                epochs.setdefault(point.step, {"epoch": point.step})[field.name] = point.value
+    return [{"run_key": run.data.tags["run_key"], **epochs[step]} for step in sorted(epochs)]
+
+
+def step_rows(client: "MlflowClient", run: "Run") -> list[dict[str, Any]]:
+    """One row a time step: the accuracy after it."""
+    if CURVE not in run.data.metrics:
+        return []
+    accuracies = {point.step: point.value for point in in_order(client, run, CURVE)}
+    key = run.data.tags["run_key"]
+    return [{"run_key": key, "step": step, "accuracy": accuracies[step]} for step in sorted(accuracies)]
+
+
+def in_order(client: "MlflowClient", run: "Run", name: str) -> list["Metric"]:
+    """All points of a metric by time, so that of a step that was logged twice the later one counts."""
+    return sorted(client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp)

@@ -1,0 +1,110 @@
+"""A trained model in MLflow: any program can load it, and what it gives is what the trained network gave."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from baselines.converted import ConvertedNeuron
+from benchmarks.config import Execution
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.study import Study, cell_of
+from benchmarks.sweep import run_study
+from benchmarks.tracking import MlflowTracker, TrackingOptions
+from benchmarks.tracking.models import save_model
+from benchmarks.tracking.served import _load_pyfunc
+from benchmarks.training import Training, prepare
+from tests.benchmarks.tracked import STUDY, config_of, locked
+
+IMAGES, LABELS = get_dataset("digits").load(Path()).test.batch(torch.arange(50))
+SMALL = {"epochs": 1, "train_samples": 200, "test_samples": 50}
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
+    """What has been trained, in order."""
+    found: list[Training] = []
+    finish = Training.finish
+
+    def noted(self: Training, *arguments: Any) -> Any:
+        found.append(self)
+        return finish(self, *arguments)
+
+    monkeypatch.setattr(Training, "finish", noted)
+    return found
+
+
+def train(store: str, **changes: Any) -> MlflowTracker:
+    tracker = MlflowTracker(store, TrackingOptions(models=True, patience=0.0))
+    cell = cell_of(config_of(**SMALL, **changes))
+    run_study(Study(STUDY, STUDY, "smoke", "tssl run", (cell,)), Execution(device="cpu"), tracker)
+    return tracker
+
+
+@torch.no_grad()
+def scores_of(training: Training) -> Tensor:
+    model = training.model.eval()
+    return model.scores(model(IMAGES))
+
+
+@pytest.mark.parametrize("method", ["tssl_bp", "converted"])
+def test_a_model_loads_by_its_run_and_gives_the_scores_of_the_trained_network(
+    store: str, trained: list[Training], method: str
+) -> None:
+    tracker = train(store, method=method)
+    (run,) = tracker._runs(STUDY)
+    mlflow.set_tracking_uri(store)
+    loaded = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    scores = loaded.predict(IMAGES.numpy())
+    assert scores.shape == (50, 10)
+    assert np.array_equal(scores, scores_of(trained[0]).numpy())
+    accuracy = float(
+        (scores.argmax(1) == get_dataset("digits").load(Path()).test.batch(torch.arange(50))[1].numpy()).mean()
+    )
+    assert accuracy == pytest.approx(run.data.metrics["accuracy_last"])
+    assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, 1, 8, 8)
+    assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 10)
+    assert loaded.input_example.shape == (2, 1, 8, 8)
+    (model,) = tracker.client.search_logged_models([run.info.experiment_id])
+    assert (model.source_run_id, model.tags["weights"]) == (run.info.run_id, "after the last epoch")
+    assert not Path("tracking-pending").exists()
+
+
+def test_a_model_waits_for_its_store_with_the_rest_and_comes_once(
+    store: str, trained: list[Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.tracking.connection.LOCK_SECONDS", 0.05)
+    with locked(store):
+        train(store)
+    (folder,) = Path("tracking-pending").glob("*/model")
+    assert {path.name for path in folder.rglob("*")} >= {"config.json", "weights.pt"}
+    assert not list(folder.rglob("*.pkl"))
+    tracker = MlflowTracker(store)
+    assert tracker.replay() == 1
+    (run,) = tracker._runs(STUDY)
+    assert len(tracker.client.search_logged_models([run.info.experiment_id])) == 1
+    assert not Path("tracking-pending").exists()
+
+
+def test_a_pickled_object_in_place_of_weights_is_not_loaded(tmp_path: Path) -> None:
+    config = config_of(**SMALL)
+    training = prepare(config, Execution(device="cpu"), get_dataset("digits").load(Path()))
+    save_model(training.model, IMAGES[:2], config=config, folder=tmp_path / "model")
+    (data,) = (path.parent for path in tmp_path.rglob("weights.pt"))
+    assert _load_pyfunc(str(data)).predict(IMAGES.numpy()).shape == (50, 10)
+    torch.save(training.model, data / "weights.pt")
+    with pytest.raises(Exception, match="weights_only"):
+        _load_pyfunc(str(data))
+
+
+def test_the_threshold_of_a_converted_neuron_belongs_to_its_state() -> None:
+    neuron, other = ConvertedNeuron(0.0, "reference"), ConvertedNeuron(0.0, "reference")
+    other.load_state_dict(neuron.state_dict())
+    assert not other.normalised
+    neuron.normalise(torch.tensor([0.0, 0.7]), 100.0)
+    other.load_state_dict(neuron.state_dict())
+    assert (other.normalised, other.params.threshold) == (True, neuron.params.threshold)
