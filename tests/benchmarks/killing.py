@@ -28,6 +28,8 @@ def attempt(arguments: Sequence[str], log: Path, moment: Callable[[], bool]) -> 
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        # What a killed child has said is not to be lost with it.
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
         code = main(arguments)
         sys.stdout.flush()
         os._exit(code)
