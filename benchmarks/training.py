@@ -19,13 +19,13 @@ from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
-    EVALUATION_BATCH,
     ActivityMeter,
     MemoryMeter,
     OperationMeter,
     accuracy_at_steps,
     convergence,
     inference_latency,
+    samples_at_once,
     spike_histogram,
     synchronise,
     throughput,
@@ -119,19 +119,13 @@ class Training:
 
     def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter) -> tuple[float, ...]:
         """Accuracy after each time step; `meters` watch, but do not see the calibration."""
-        train = self.data.train
-        batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(EVALUATION_BATCH)
+        train, steps, widest = self.data.train, self.config.time_steps, widest_layer(self.config.task())
+        batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(samples_at_once(steps, widest))
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
         with ExitStack() as watch:
             for meter in meters:
                 watch.enter_context(meter.watching())
-            return accuracy_at_steps(
-                self.model,
-                split,
-                self.device,
-                time_steps=self.config.time_steps,
-                widest_layer=widest_layer(self.config.task()),
-            )
+            return accuracy_at_steps(self.model, split, self.device, time_steps=steps, widest_layer=widest)
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""

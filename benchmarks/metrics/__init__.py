@@ -1,6 +1,6 @@
 """What is measured of a run, one metric or close family a file; docs/protocol.md gives the definitions in words."""
 
-from benchmarks.metrics.accuracy import EVALUATION_BATCH, accuracy, accuracy_at_steps
+from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps, samples_at_once
 from benchmarks.metrics.activity import Activity, ActivityMeter, LayerActivity, spike_histogram
 from benchmarks.metrics.convergence import CONVERGENCE_COLUMNS, convergence
 from benchmarks.metrics.latency import Latency, inference_latency, synchronise
@@ -10,7 +10,6 @@ from benchmarks.metrics.throughput import Throughput, throughput
 
 __all__ = [
     "CONVERGENCE_COLUMNS",
-    "EVALUATION_BATCH",
     "Activity",
     "ActivityMeter",
     "Latency",
@@ -24,6 +23,7 @@ __all__ = [
     "accuracy_at_steps",
     "convergence",
     "inference_latency",
+    "samples_at_once",
     "spike_histogram",
     "synchronise",
     "throughput",

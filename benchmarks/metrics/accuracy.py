@@ -12,6 +12,13 @@ EVALUATION_VALUES = 2**27
 them, which take half a GiB; they change memory and speed only."""
 
 
+def samples_at_once(time_steps: int, widest_layer: int) -> int:
+    """How many samples to evaluate at once, see `EVALUATION_VALUES`."""
+    return max(
+        1, min(EVALUATION_BATCH, EVALUATION_STEPS // time_steps, EVALUATION_VALUES // (time_steps * widest_layer))
+    )
+
+
 @torch.no_grad()
 def accuracy_at_steps(
     model: Model, split: Split, device: torch.device, *, time_steps: int = 1, widest_layer: int = 1
@@ -34,8 +41,7 @@ def accuracy_at_steps(
     """
     model.eval()
     correct = torch.zeros(1, dtype=torch.int64, device=device)
-    at_once = min(EVALUATION_BATCH, EVALUATION_STEPS // time_steps, EVALUATION_VALUES // (time_steps * widest_layer))
-    for indices in torch.arange(len(split)).split(max(1, at_once)):
+    for indices in torch.arange(len(split)).split(samples_at_once(time_steps, widest_layer)):
         inputs, labels = split.batch(indices)
         decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
         correct = correct + (decisions == labels.to(device)).sum(1)

@@ -264,7 +264,7 @@ def test_a_model_may_look_at_the_first_training_samples_before_each_evaluation(m
 
     monkeypatch.setattr(training.model, "calibrate", calibrate)
     monkeypatch.setattr("benchmarks.training.CALIBRATION_SAMPLES", 70)
-    monkeypatch.setattr("benchmarks.training.EVALUATION_BATCH", 50)
+    monkeypatch.setattr("benchmarks.training.samples_at_once", lambda *_: 50)
     training.finish(list(training.epochs()))
     expected = DIGITS.train.batch(torch.arange(70))[0]
     assert len(seen) == 3  # two epochs and the final model
