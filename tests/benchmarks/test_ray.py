@@ -4,8 +4,6 @@ import importlib.util
 import os
 import signal
 import subprocess
-import sys
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,9 @@ from typing import Any
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.errors import ConfigError
 from benchmarks.executors.executor import CarryOut, Outcome, Task
-from benchmarks.executors.ray_cluster import RayCluster, import_ray
+from benchmarks.executors.ray_cluster import RayCluster
 from benchmarks.file_tracking import JsonTracker
-from benchmarks.sweep import Site
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray: pip install -e '.[ray]'")

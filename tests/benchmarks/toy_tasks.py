@@ -47,4 +47,4 @@ class DeadlyToLog(Toy):
 
     def __call__(self, task: Task) -> Outcome:
         os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
+        raise AssertionError(task)
