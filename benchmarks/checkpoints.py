@@ -137,6 +137,14 @@ class RunCheckpoints:
         return snapshot
 
 
+def epochs_kept(root: Path | None, study: str, run_key: str) -> int:
+    """Epochs that the newest checkpoint of a run has behind it by its name, whether or not it can be used here."""
+    if root is None:
+        return 0
+    files = RunCheckpoints.of(root, study, run_key, {}).folder.glob("epoch-*.pt")
+    return max((int(path.name.split("-")[1]) for path in files), default=0)
+
+
 def read_checkpoint(path: Path) -> Snapshot:
     """Read a checkpoint to the CPU, whoever's it is; nothing in the file is run.
 

@@ -4,27 +4,34 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
 from benchmarks.data_cli import add_data_command, add_data_root
-from benchmarks.interruption import Terminated, termination_raises
+from benchmarks.estimate import Estimate, data_or_stand_in, estimate_entries
+from benchmarks.executors.processes import Processes
+from benchmarks.interruption import EXIT_TERMINATED, Terminated, termination_raises
+from benchmarks.plan import Entry, plan_of
+from benchmarks.selection import only
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
+from benchmarks.sweep_options import add_selection_options, add_sweep_options, executor_of, positive
 from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, Tracker, TrackingOptions, open_tracker
 from tssl_core.errors import TSSLError
 
 Command = Callable[[argparse.Namespace], int]
 
-EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 DEFAULT_CHECKPOINTS = "checkpoints"
 OFF = "off"
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``run``, ``sweep`` and ``data`` to a command line."""
+    """Add ``run``, ``sweep``, ``estimate`` and ``data`` to a command line."""
     run = subparsers.add_parser("run", help="train one configuration")
     run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
     run.add_argument("--study", default="runs", help="MLflow experiment to log to (default: %(default)s)")
@@ -33,7 +40,13 @@ def add_commands(subparsers: Any) -> None:
 
     sweep = subparsers.add_parser("sweep", help="run a study without making its report")
     add_study_options(sweep)
+    add_sweep_options(sweep)
     sweep.set_defaults(command=sweep_command)
+
+    estimate = subparsers.add_parser("estimate", help="how long a study would take here, from a few measured steps")
+    add_study_options(estimate)
+    add_selection_options(estimate)
+    estimate.set_defaults(command=estimate_command)
 
     add_data_command(subparsers)
 
@@ -58,6 +71,9 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default=defaults.device, help="torch device (default: %(default)s)")
     parser.add_argument("--backend", default=defaults.backend, help="implementation of the neurons (default: auto)")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="of torch on the CPU (default: all cores, shared among --jobs)"
+    )
     parser.add_argument("--fresh", action="store_true", help="run again what is already there, from the start")
     parser.add_argument(
         "--checkpoints",
@@ -89,6 +105,8 @@ def execution_of(arguments: argparse.Namespace) -> Execution:
         backend=arguments.backend,
         data_root=arguments.data_root,
         progress=sys.stderr.isatty(),
+        threads=arguments.threads,
+        elsewhere=getattr(arguments, "address", None) is not None,
     )
 
 
@@ -99,30 +117,76 @@ def run_command(arguments: argparse.Namespace) -> int:
         values = merge(values, parse_override(text))
     path = [] if arguments.config is None else [str(arguments.config)]
     command = command_line("run", path, arguments.overrides)
-    return carry_out(single_run(arguments.study, validate_run(values), command), arguments, tracker_of(arguments))
+    return carry_out(single_run(arguments.study, validate_run(values), command), arguments, opener_of(arguments)())
 
 
 def sweep_command(arguments: argparse.Namespace) -> int:
-    """Run a study."""
-    return carry_out(study_of(arguments), arguments, tracker_of(arguments))
+    """Run a study, or say what would run."""
+    return sweep(study_of(arguments), arguments, opener_of(arguments)())
+
+
+def estimate_command(arguments: argparse.Namespace) -> int:
+    """Say what is left of a study costs on this machine."""
+    entries = plan_of_command(study_of(arguments), arguments, opener_of(arguments)())
+    estimate = estimate_of(entries, arguments)
+    print(estimate.table())
+    print(estimate.in_lines(arguments.jobs))
+    return EXIT_OK
 
 
 def study_of(arguments: argparse.Namespace) -> Study:
-    """Return the study that the command line names."""
+    """Return the study that the command line names, or the part of it."""
     profile = arguments.profile or default_profile(execution_of(arguments))
-    return load_study(arguments.study, profile=profile, overrides=arguments.overrides)
+    return only(load_study(arguments.study, profile=profile, overrides=arguments.overrides), arguments.only)
 
 
-def tracker_of(arguments: argparse.Namespace) -> Tracker:
-    """Open the store that the command line names."""
+def sweep(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> int:
+    """Run a study as the options say; with ``--dry-run`` list its runs and their cost."""
+    estimating = not arguments.no_estimate
+    executor = executor_of(arguments)
+    if not arguments.dry_run:
+        estimating = estimating and study.profile != "smoke"  # seconds of work, which measuring would double
+        return carry_out(study, arguments, tracker, executor=executor, limit=arguments.limit, estimating=estimating)
+    entries = plan_of_command(study, arguments, tracker)
+    print("\n".join(entry.line() for entry in entries))
+    if estimating and not execution_of(arguments).elsewhere:
+        print(estimate_of(entries, arguments).in_lines(arguments.jobs))
+    return EXIT_OK
+
+
+def plan_of_command(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> list[Entry]:
+    """How each run of a study stands."""
+    checkpoints = execution_of(arguments).checkpoints
+    return plan_of(study, tracker, checkpoints=checkpoints, fresh=arguments.fresh, limit=arguments.limit)
+
+
+def estimate_of(entries: Sequence[Entry], arguments: argparse.Namespace) -> Estimate:
+    """What the runs that are left cost, measured with the threads that they would have."""
+    execution = execution_of(arguments)
+    if arguments.jobs > 1:
+        execution = replace(execution, threads=execution.threads or Processes(arguments.jobs).threads)
+    return estimate_entries(entries, execution, data_or_stand_in(execution))
+
+
+def opener_of(arguments: argparse.Namespace) -> Callable[[], Tracker]:
+    """Return what opens the store that the command line names, in this process or another."""
     options = TrackingOptions(models=arguments.log_model, system_metrics=arguments.system_metrics)
-    return open_tracker(arguments.tracking_uri, options)
+    return partial(open_tracker, arguments.tracking_uri, options)
 
 
-def carry_out(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> int:
-    """Run a study and say how it went; the exit code is 0 only if every run has a result."""
+def carry_out(study: Study, arguments: argparse.Namespace, tracker: Tracker, **options: Any) -> int:
+    """Run a study and say how it went; the exit code is 0 only if every run has a result.
+
+    Parameters
+    ----------
+    study, arguments, tracker : Study, Namespace, Tracker
+        What to run, the command line, and the store that it names.
+    **options
+        Of `run_study`.
+    """
     print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, tracked in {arguments.tracking_uri}")
-    tally = run_study(study, execution_of(arguments), tracker, fresh=arguments.fresh)
+    execution, reopen = execution_of(arguments), opener_of(arguments)
+    tally = run_study(study, execution, tracker, fresh=arguments.fresh, reopen=reopen, **options)
     if tally:
         print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
     return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] or tally["running"] else EXIT_OK

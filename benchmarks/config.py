@@ -187,7 +187,7 @@ def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Execution:
-    """Where and how a run is carried out; nothing here changes what it computes.
+    """Where and how a run is carried out; nothing here changes what it computes, except for how it is rounded.
 
     Parameters
     ----------
@@ -201,6 +201,11 @@ class Execution:
         Whether to draw progress bars.
     checkpoints : Path, optional
         Folder of the checkpoints and locks of runs in progress, see `benchmarks.checkpoints`; None for neither.
+    threads : int, optional
+        Threads of torch on the CPU; None leaves torch its own choice, or the executor's. Sums are rounded differently
+        with another number of them.
+    elsewhere : bool
+        Whether the runs take place on other machines, so that the device need not be here.
     """
 
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
@@ -208,14 +213,18 @@ class Execution:
     data_root: str | None = None
     progress: bool = False
     checkpoints: Path | None = None
+    threads: int | None = None
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse devices that torch does not know or that are not here."""
+        """Refuse devices that torch does not know or that are not here, and less than one thread."""
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads is {self.threads}; expected 1 or more")
         try:
             device = torch.device(self.device)
         except RuntimeError as error:
             raise ConfigError(f"unknown device {self.device!r}; expected cpu, cuda or cuda:N") from error
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        if device.type == "cuda" and not self.elsewhere and (device.index or 0) >= torch.cuda.device_count():
             raise ConfigError(
                 f"device {self.device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices"
             )

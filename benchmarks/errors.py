@@ -25,3 +25,7 @@ class CheckpointError(TSSLError, RuntimeError):
 
 class LockedError(TSSLError, RuntimeError):
     """A run that another process is at work on."""
+
+
+class ExecutorError(TSSLError, RuntimeError):
+    """A cluster, or a machine of it, that cannot be used."""

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+EXIT_TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a process that ended because of it, as shells report it."""
+
 
 class Terminated(BaseException):
     """The process was asked to end by SIGTERM."""
 
 
 @contextmanager
-def termination_raises() -> Iterator[None]:
-    """Let SIGTERM raise `Terminated`, the first time; a second one ends the process at once."""
+def termination_raises(*, again: signal.Handlers = signal.SIG_DFL) -> Iterator[None]:
+    """Let SIGTERM raise `Terminated`, the first time; by default a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, again)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)

@@ -53,7 +53,7 @@ class Rule(BaseModel):
 
     def applies_to(self, run: Mapping[str, Any]) -> bool:
         """Whether a run, given as nested tables, has all the values."""
-        return all(value in _values_at(run, key) for key, value in self.match.items())
+        return all(value in values_at(run, key) for key, value in self.match.items())
 
 
 class SweepConfig(BaseModel):
@@ -211,7 +211,7 @@ def read_study(path: Path) -> SweepConfig:
     return validate(SweepConfig, values)
 
 
-def _values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
+def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
     """Return what a run has at a dotted key; of a method with a preset, also its plain name."""
     value: Any = run
     for key in dotted.split("."):

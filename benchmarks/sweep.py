@@ -3,10 +3,12 @@
 import time
 import traceback
 from collections import Counter
-from collections.abc import Hashable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -17,9 +19,14 @@ from benchmarks.datasets.dataset import Data, data_root, get_dataset
 from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.environment import Environment, describe_environment
 from benchmarks.errors import CheckpointError, LockedError, TrackingError
+from benchmarks.estimate import estimate_entries
+from benchmarks.executors.executor import Executor, Outcome, Task
+from benchmarks.executors.in_process import InProcess
 from benchmarks.failures import free_memory, status_and_reason
+from benchmarks.plan import Entry, plan_of
+from benchmarks.progress import Progress
 from benchmarks.records import RunRecord, Status
-from benchmarks.study import Cell, Study
+from benchmarks.study import Study
 from benchmarks.tracking import RunTracker, Tracker
 from benchmarks.training import prepare
 from benchmarks.training_state import Snapshot, history_of
@@ -27,27 +34,92 @@ from benchmarks.training_state import Snapshot, history_of
 EXAMPLE_SAMPLES = 2
 """What a trained model is kept with, as an example of its input."""
 
+IN_PROCESS = InProcess()
 
-@dataclass(frozen=True)
+
+@dataclass(eq=False)
 class Site:
-    """Where a study's runs take place: machine, store, and by `data_key` the data and the environment."""
+    """Where a study's runs take place; called with a task, it carries it out.
+
+    Sent to another process, it opens the store there and loads the data anew, each when it is first needed.
+
+    Parameters
+    ----------
+    study, command : str
+        Name of the study, and what starts it again.
+    execution : Execution
+        Where and how.
+    tracking : callable
+        Opens the store; the executor may ask for it to be pickled.
+    fresh : bool
+        Whether runs start anew.
+    """
 
     study: str
+    command: str
     execution: Execution
-    tracker: Tracker
-    fresh: bool
-    data: Mapping[Hashable, Data]
-    environments: Mapping[Hashable, Environment]
+    tracking: Callable[[], Tracker]
+    fresh: bool = False
+    loaded: dict[Hashable, tuple[Data, Environment]] = field(default_factory=dict, init=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        execution = replace(self.execution, progress=False)  # nobody looks at a worker's bars
+        return Site, (self.study, self.command, execution, self.tracking, self.fresh)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """The store of this process."""
+        return self.tracking()
+
+    def data(self, config: RunConfig) -> tuple[Data, Environment]:
+        """Return the data of a run, loaded once, and its environment.
+
+        Raises
+        ------
+        DatasetError, BackendUnavailableError
+            If data or backend are not to be had.
+        """
+        key = data_key(config)
+        if key not in self.loaded:
+            choose_deterministic_kernels()
+            if self.execution.threads is not None:
+                torch.set_num_threads(self.execution.threads)
+            data = load_data(config, data_root(self.execution.data_root))
+            self.loaded[key] = (
+                data,
+                describe_environment(
+                    self.execution, command=self.command, data_source=data.source, data_checksum=data.checksum()
+                ),
+            )
+        return self.loaded[key]
 
     def checkpoints(self, config: RunConfig) -> RunCheckpoints | None:
         """Return the checkpoints of a run, if there are to be any."""
         if self.execution.checkpoints is None:
             return None
-        deciding = self.environments[data_key(config)].deciding()
+        deciding = self.data(config)[1].deciding()
         return RunCheckpoints.of(self.execution.checkpoints, self.study, config.run_key, deciding)
 
+    def __call__(self, task: Task) -> Outcome:
+        """Carry out a task, see `benchmarks.executors`."""
+        start = time.perf_counter()
+        status, line = _run_cell(task, self)
+        if status == "failed":
+            free_memory()
+        return Outcome(status, line, time.perf_counter() - start)
 
-def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bool = False) -> Counter[Status]:
+
+def run_study(
+    study: Study,
+    execution: Execution,
+    tracker: Tracker,
+    *,
+    fresh: bool = False,
+    executor: Executor = IN_PROCESS,
+    reopen: Callable[[], Tracker] | None = None,
+    limit: int | None = None,
+    estimating: bool = False,
+) -> Counter[Status]:
     """Run every cell of a study that is not done yet.
 
     Parameters
@@ -61,6 +133,14 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
         Receives the results.
     fresh : bool
         Run also what is done, and all from the start.
+    executor : Executor
+        Who carries the runs out.
+    reopen : callable, optional
+        Opens the same store in another process; executors that use any need it.
+    limit : int, optional
+        Run only so many, the first.
+    estimating : bool
+        Measure a few steps of each kind of run first, if they run on this machine, and say how long all will take.
 
     Returns
     -------
@@ -71,24 +151,33 @@ def run_study(study: Study, execution: Execution, tracker: Tracker, *, fresh: bo
     Raises
     ------
     DatasetError, BackendUnavailableError, CheckpointError, TrackingError
-        Before the first run, if data, backend, folder or store are not to be had.
+        Before the first run, if data, backend, folder or store are not to be had; from workers on other machines, as
+        soon as one notices.
     """
-    done = set() if fresh else tracker.done_keys(study.name)
-    cells = [cell for cell in study.cells if cell.config.run_key not in done]
-    if len(cells) < len(study.cells):
-        print(f"{len(study.cells) - len(cells)} of {len(study.cells)} runs are already there; --fresh runs them again")
+    plan = plan_of(study, tracker, checkpoints=execution.checkpoints, fresh=fresh, limit=limit)
+    there = sum(entry.done for entry in plan)
+    if there:
+        print(f"{there} of {len(study.cells)} runs are already there; --fresh runs them again")
         if execution.checkpoints is not None:
+            done = {entry.cell.config.run_key for entry in plan if entry.done}
             _clear_leftovers(study.name, done, execution.checkpoints)
+    plan = [entry for entry in plan if entry.chosen]
+    cells = [entry.cell for entry in plan]
     tally: Counter[Status] = Counter()
     if not cells:
         return tally
-    site = _open_site(study, cells, execution, tracker, fresh=fresh)
-    for number, cell in enumerate(tqdm(cells, desc=study.name, unit="run", disable=not execution.progress), start=1):
-        status, line = _run_cell(cell, site)
-        tally.update([status] if status else [])
-        tqdm.write(f"[{number}/{len(cells)}] {cell.config.title}: {line}")
-        if status == "failed":
-            free_memory()
+    execution = replace(execution, threads=execution.threads or executor.threads)
+    site = Site(study.name, study.command, execution, reopen or (lambda: tracker), fresh)
+    site.tracker = tracker  # open already, in this process
+    _make_folder(execution.checkpoints)
+    progress = Progress(_prepared(site, plan, executor, estimating=estimating), executor.at_once or 1)
+    bar = tqdm(total=len(cells), desc=study.name, unit="run", disable=not execution.progress)
+    with bar, closing(executor.outcomes(site, cells)) as outcomes:
+        for number, (cell, outcome) in enumerate(outcomes, start=1):
+            tally.update([outcome.status] if outcome.status else [])
+            progress.ended(cell.config.run_key, outcome)
+            tqdm.write(f"[{number}/{len(cells)}] {cell.config.title}: {outcome.line}{progress.left()}")
+            bar.update()
     return tally
 
 
@@ -101,27 +190,30 @@ def _clear_leftovers(study: str, done: set[str], root: Path) -> None:
                 checkpoints.discard()
 
 
-def _open_site(study: Study, cells: list[Cell], execution: Execution, tracker: Tracker, *, fresh: bool) -> Site:
-    """Load all data before the first run, so that what is missing is said at once."""
-    if execution.checkpoints is not None:
+def _make_folder(checkpoints: Path | None) -> None:
+    if checkpoints is not None:
         try:
-            execution.checkpoints.mkdir(parents=True, exist_ok=True)
+            checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(
                 f"cannot use the folder of checkpoints: {error}; name another by --checkpoints"
             ) from error
-    choose_deterministic_kernels()
-    root = data_root(execution.data_root)
-    data = {
-        key: load_data(config, root) for key, config in {data_key(cell.config): cell.config for cell in cells}.items()
-    }
-    environments = {
-        key: describe_environment(
-            execution, command=study.command, data_source=loaded.source, data_checksum=loaded.checksum()
-        )
-        for key, loaded in data.items()
-    }
-    return Site(study.name, execution, tracker, fresh, data, environments)
+
+
+def _prepared(site: Site, plan: Sequence[Entry], executor: Executor, *, estimating: bool) -> Mapping[str, float]:
+    """Load all data before the first run, so that what is missing is said at once; expected seconds by run key."""
+    if executor.at_once is None:
+        return {}
+    for entry in plan:
+        site.data(entry.cell.config)
+    expected: Mapping[str, float] = {}
+    if estimating:
+        estimate = estimate_entries(plan, site.execution, lambda config: site.data(config)[0])
+        print(estimate.in_lines(executor.at_once))
+        expected = estimate.seconds
+    if executor.at_once > 1:
+        site.loaded.clear()  # each worker loads its own
+    return expected
 
 
 def data_key(config: RunConfig) -> Hashable:
@@ -136,39 +228,42 @@ def load_data(config: RunConfig, root: Path) -> Data:
     return get_dataset(config.dataset).load(root, parameters=parameters, time_steps=config.time_steps)
 
 
-def _run_cell(cell: Cell, site: Site) -> tuple[Status | None, str]:
+def _run_cell(task: Task, site: Site) -> tuple[Status | None, str]:
     """Run one cell unless another process does; its status, or None if it was done meanwhile, and a line for people."""
-    checkpoints = site.checkpoints(cell.config)
+    checkpoints = site.checkpoints(task.cell.config)
     if checkpoints is None:
-        return _carry_out(cell, site, None)
+        return _carry_out(task, site, None)
     try:
         with checkpoints.lock():
             # Another sweep may have done it since this one asked, and the result is not to be had before the lock.
-            if not site.fresh and site.tracker.is_done(site.study, cell.config.run_key):
+            if not site.fresh and site.tracker.is_done(site.study, task.cell.config.run_key):
                 checkpoints.discard()
                 return None, "done by another process meanwhile"
-            return _carry_out(cell, site, checkpoints)
+            return _carry_out(task, site, checkpoints)
     except LockedError as error:
         return "running", str(error)
 
 
-def _carry_out(cell: Cell, site: Site, checkpoints: RunCheckpoints | None) -> tuple[Status, str]:
+def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tuple[Status, str]:
     """Run one cell from where it stands, and log how it ended."""
-    config, environment = cell.config, site.environments[data_key(cell.config)]
-    if checkpoints is not None and site.fresh:
+    cell, config = task.cell, task.cell.config
+    data, environment = site.data(config)
+    fresh = site.fresh and not task.lost  # what a lost worker has done of it is fresh
+    if checkpoints is not None and fresh:
         checkpoints.discard()
     snapshot = None if checkpoints is None else checkpoints.newest()
     history = [] if snapshot is None else history_of(snapshot)
-    goes_on = checkpoints is not None and not site.fresh
+    goes_on = checkpoints is not None and not fresh
     run = site.tracker.start(site.study, config, environment, done=history if goes_on else None)
     if cell.skip_reason is not None:
         run.close("skipped", cell.skip_reason)
         return "skipped", f"not supported: {cell.skip_reason}"
+    if task.given_up:
+        run.close("failed", task.reason)
+        return "failed", f"failed: {task.reason}"
     start = time.perf_counter()
     try:
-        record = run_config(
-            config, site.execution, site.data[data_key(config)], run, checkpoints=checkpoints, snapshot=snapshot
-        )
+        record = run_config(config, site.execution, data, run, checkpoints=checkpoints, snapshot=snapshot)
     except TrackingError:
         raise
     except Exception as error:

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import cli
 from benchmarks.errors import ConfigError
 from benchmarks.study import config_path, read_study
+from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF
 from reports.load import Results, results_from_csv, results_from_tracking
 from reports.render import write_report
@@ -19,6 +20,7 @@ def add_commands(subparsers: Any) -> None:
     """Add ``reproduce`` and ``report`` to a command line."""
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     cli.add_study_options(reproduce)
+    add_sweep_options(reproduce)
     add_output(reproduce)
     reproduce.set_defaults(command=reproduce_command)
 
@@ -36,12 +38,14 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def reproduce_command(arguments: argparse.Namespace) -> int:
-    """Run a study and write its report, also when some of its runs failed."""
+    """Run a study and write its report, also when some of its runs failed; with ``--dry-run`` neither."""
     if arguments.tracking_uri == TRACKING_OFF:
         raise ConfigError("a report needs the logged runs: leave --tracking-uri off to tssl sweep")
     study = cli.study_of(arguments)
-    tracker = cli.tracker_of(arguments)
-    code = cli.carry_out(study, arguments, tracker)
+    tracker = cli.opener_of(arguments)()
+    code = cli.sweep(study, arguments, tracker)
+    if arguments.dry_run:
+        return code
     results = results_from_tracking(arguments.tracking_uri, study.name)
     tracker.log_report(study.name, _write(results, arguments.output, study.title))
     return code

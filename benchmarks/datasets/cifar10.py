@@ -57,6 +57,7 @@ class CIFAR10(Dataset):
     name = "cifar10"
     title = "CIFAR-10"
     input_shape = (3, 32, 32)
+    samples = (50_000, 10_000)
     sources = (Archive(),)
 
     def missing(self, root: Path) -> list[Path]:

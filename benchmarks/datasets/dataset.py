@@ -215,6 +215,8 @@ class Dataset(ABC):
         Frozen dataclass with defaults: how samples become inputs. Configurations set it as ``dataset_parameters``.
     sources : sequence of Source
         Where its files can be had, in the order in which they are tried.
+    samples : (int, int), optional
+        Size of training and test set, for estimates where the dataset is not here.
     """
 
     name: ClassVar[str]
@@ -224,6 +226,7 @@ class Dataset(ABC):
     events: ClassVar[bool] = False
     Parameters: ClassVar[type] = NoParameters
     sources: ClassVar[Sequence[Source]] = ()
+    samples: ClassVar[tuple[int, int] | None] = None
 
     @abstractmethod
     def missing(self, root: Path) -> list[Path]:

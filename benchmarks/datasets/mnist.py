@@ -70,6 +70,7 @@ class IDXDataset(Dataset):
     """
 
     input_shape = (1, 28, 28)
+    samples = (60_000, 10_000)
     torchvision_class: ClassVar[type[torchvision_datasets.MNIST]]
     md5: ClassVar[Mapping[str, str]]
 

@@ -39,6 +39,7 @@ class NMNIST(Dataset):
     title = "N-MNIST"
     input_shape = (CHANNELS, SENSOR, SENSOR)
     events = True
+    samples = (60_000, 10_000)
     Parameters = FrameParameters
     sources: ClassVar[Sequence[Source]] = (TonicDownload(),)
     counts: ClassVar[dict[str, tuple[int, ...]]] = {

@@ -1,0 +1,163 @@
+"""What a study would cost: counted from measured steps, and nothing that is done or cannot run."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import estimate as module
+from benchmarks.cli import main
+from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.datasets.dataset import available_datasets, data_root, get_dataset
+from benchmarks.datasets.stand_in import stand_in
+from benchmarks.errors import DatasetError
+from benchmarks.estimate import CellCost, Estimate, Speed, data_or_stand_in, estimate_entries, measure
+from benchmarks.executors.executor import Outcome
+from benchmarks.plan import Entry
+from benchmarks.progress import Progress, in_words, makespan
+from benchmarks.study import Cell
+from tests.benchmarks.numbers import SWEEP, write_study
+
+HERE = Execution(device="cpu")
+TINY = {"dataset": "digits", "method": "ann", "architecture": "12", "time_steps": 5, "epochs": 4, "train_samples": 64}
+
+
+def config_of(**changes: object) -> RunConfig:
+    return validate_run({**TINY, "test_samples": 50, **changes})
+
+
+def entry(config: RunConfig, *, epochs: int = 0, chosen: bool = True, reason: str | None = None) -> Entry:
+    return Entry(Cell(config, reason), "unfinished" if epochs else "new", epochs, done=False, chosen=chosen)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock by which a step of training takes 2 s, and all else nothing."""
+    now = [0.0]
+    step = module.train_step
+
+    def slow_step(*arguments: object, **options: object) -> object:
+        now[0] += 2.0
+        return step(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "train_step", slow_step)
+    monkeypatch.setattr("benchmarks.estimate.time.perf_counter", lambda: now[0])
+    return now
+
+
+def test_an_epoch_costs_its_steps(clock: list[float]) -> None:
+    config = config_of(batch_size=2, train_samples=64)
+    speed = measure(config, HERE, get_dataset("digits").load(Path()))
+    # An eighth of a batch of 2 is a sample, which took more than the budget: the step is extrapolated from it.
+    assert speed.epoch == pytest.approx(32 * 2.0 * 2)
+    assert clock[0] == 4.0, "a slow network is not measured longer than it has to be"
+
+
+def test_each_kind_is_measured_once_and_what_does_not_run_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[RunConfig] = []
+
+    def measure_once(config: RunConfig, *_: object) -> Speed:
+        measured.append(config)
+        return Speed(epoch=10.0, finish=1.0)
+
+    monkeypatch.setattr(module, "measure", measure_once)
+    entries = [
+        entry(config_of(seed=0)),
+        entry(config_of(seed=1), epochs=3),
+        entry(config_of(method="tssl_bp")),
+        entry(config_of(seed=2), chosen=False),
+        entry(config_of(seed=3), reason="no spikes here"),
+    ]
+    estimate = estimate_entries(entries, HERE, data_or_stand_in(HERE))
+    assert [config.method for config in measured] == ["ann", "tssl_bp"]
+    assert list(estimate.seconds.values()) == [41.0, 11.0, 41.0]
+    assert "about 93 s for 3 runs" in estimate.in_lines()
+    assert "about 52 s with 2 at a time" in estimate.in_lines(2)
+    assert [line.split()[2:7] for line in estimate.table().splitlines()[1:]] == [
+        ["ann", "1", "50", "2", "5"],
+        ["tssl_bp", "5", "50", "1", "4"],
+    ]
+
+
+def test_days_on_a_cpu_are_said_with_what_to_do_instead() -> None:
+    cost = CellCost(config_of(), 4, Speed(epoch=86_400.0, finish=0.0))
+    assert "needs 4.0 days for it; --profile quick" in Estimate((cost,), HERE).in_lines()
+    on_gpu = replace(HERE, device="cuda", elsewhere=True)
+    assert "--profile quick" not in Estimate((cost,), on_gpu).in_lines()
+    assert Estimate((), HERE).in_lines() == "estimate: nothing is left to run"
+
+
+def test_runs_at_a_time_are_divided_as_workers_take_them() -> None:
+    assert makespan([4, 4, 4], 2) == 8
+    assert makespan([5, 1, 1, 1], 2) == 5
+    assert makespan([], 3) == 0
+    assert [in_words(seconds) for seconds in (59.6, 600, 36_000, 864_000)] == ["60 s", "10 min", "10.0 h", "10.0 days"]
+
+
+def test_what_is_left_is_corrected_by_what_runs_have_taken() -> None:
+    progress = Progress({"a": 10.0, "b": 20.0, "c": 30.0}, at_once=1)
+    assert progress.seconds() == 60.0
+    progress.ended("a", Outcome("finished", "", 20.0))
+    assert progress.seconds() == 100.0
+    progress.ended("b", Outcome("failed", "", 0.1))
+    assert progress.left() == "; about 60 s left", "a run that failed early teaches nothing"
+    progress.ended("c", Outcome("finished", "", 60.0))
+    assert progress.left() == ""
+    assert Progress({}, at_once=1).left() == "", "without an estimate nothing is said"
+
+
+@pytest.mark.parametrize("name", sorted(available_datasets()))
+def test_a_dataset_that_is_not_here_has_a_stand_in_of_its_shape_and_size(name: str, tmp_path: Path) -> None:
+    dataset = get_dataset(name)
+    if dataset.missing(tmp_path):
+        data = data_or_stand_in(replace(HERE, data_root=str(tmp_path)))(
+            validate_run({**TINY, "dataset": name, "time_steps": 3})
+        )
+        inputs, labels = data.train.batch(torch.arange(2))
+        assert inputs.shape == ((3,) if dataset.events else ()) + (2, *dataset.input_shape) or inputs.shape[0] == 1
+        assert labels.shape == (2,)
+        assert list(tmp_path.iterdir()) == [], "nothing is fetched"
+    if dataset.samples is not None and not dataset.missing(data_root()):
+        assert dataset.samples == tuple(map(len, (dataset.load(data_root()).train, dataset.load(data_root()).test)))
+
+
+def test_a_dataset_of_unknown_size_has_none() -> None:
+    with pytest.raises(DatasetError, match="does not say how many samples"):
+        stand_in(get_dataset("digits"), 1)
+
+
+def test_estimate_and_dry_run_say_what_is_left_and_run_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study()
+    store = ["--tracking-uri", "json:runs"]
+    assert main([*SWEEP, *store, "--limit", "1"]) == 0
+    capsys.readouterr()
+    assert main([*SWEEP, *store, "--limit", "2", "--dry-run", "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    states = [re.search(r"(done|new|new \(beyond --limit\))$", line) for line in lines[:4]]
+    assert [state and state[0] for state in states] == ["done", "new", "new", "new (beyond --limit)"]
+    assert re.search(r"about \d+ (s|min) for 2 runs", lines[4])
+    assert main(["estimate", *SWEEP[1:], *store]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[1:3]].count("ann") == 1
+    assert re.search(r"about \d+ (s|min) for 3 runs", lines[3])
+    assert len(list(Path("runs/tiny").iterdir())) == 1
+
+
+def test_a_sweep_is_estimated_first_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study()
+    quick = [*SWEEP, "--profile", "quick", "--only", "method=ann"]
+    assert main([*quick, "--tracking-uri", "json:a"]) == 0
+    printed = capsys.readouterr().out
+    assert "estimate from steps measured on this machine" in printed
+    assert re.search(r"\[1/2\] .*; about \d+ (s|min) left\n\[2/2\] .* s\n", printed)
+    for more in (["--no-estimate"], ["--profile", "smoke"]):
+        assert main([*quick, *more, "--tracking-uri", f"json:{more[-1]}"]) == 0
+        assert "about" not in capsys.readouterr().out
