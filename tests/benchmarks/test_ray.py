@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.checkpoints import RunCheckpoints
 from benchmarks.cli import main
+from benchmarks.config import validate_run
+from benchmarks.errors import ConfigError, ExecutorError
 from benchmarks.executors.executor import CarryOut, Outcome, Task
-from benchmarks.executors.ray_cluster import RayCluster
+from benchmarks.executors.ray_cluster import RayCluster, import_ray, work
 from benchmarks.file_tracking import JsonTracker
+from benchmarks.study import cell_of
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 
 TINY = {"dataset": "digits", "method": "ann", "architecture": "12", "epochs": 1}
@@ -29,8 +34,6 @@ class KilledAfterAnEpoch:
 
     def __call__(self, task: Task) -> Outcome:
         if task.cell.config.seed == 0 and not task.lost:
-            from benchmarks.checkpoints import RunCheckpoints
-
             save = RunCheckpoints.save
 
             def save_and_die(self: RunCheckpoints, state: Any) -> None:
