@@ -12,14 +12,17 @@ import torch
 from benchmarks.config import Execution, RunConfig
 from benchmarks.datasets.dataset import Data, Split, data_root, get_dataset
 from benchmarks.datasets.stand_in import stand_in
-from benchmarks.metrics import synchronise
+from benchmarks.metrics import samples_at_once, synchronise
 from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP
 from benchmarks.plan import Entry
 from benchmarks.progress import DAY, in_words, makespan
-from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare, train_step
+from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare, train_step, widest_layer
 
 BUDGET = 0.3
 """Seconds for the training steps of one kind of run, and again for its evaluations; what is slower is measured once."""
+
+SLOW = 1.5
+"""What takes more seconds than that is not measured in full, but extrapolated from the part for warm-up."""
 
 MOST_REPEATS = 30
 """Even if they fit into the budget."""
@@ -175,10 +178,8 @@ def seconds_of_step(training: Training) -> float:
     training.model.train()
     training.model.start_epoch(1)
     share = max(1, size // WARM_UP_SHARE)
-    first = timed(lambda: step(share), training.device)
-    if first * size / share > BUDGET:
-        return timed(lambda: step(share), training.device) * size / share
-    return repeated(lambda: step(size), training.device)
+    part = warm(lambda: step(share), training.device) * size / share
+    return part if part > SLOW else repeated(lambda: step(size), training.device)
 
 
 @torch.no_grad()
@@ -186,17 +187,19 @@ def seconds_of_evaluation(training: Training) -> tuple[float, float]:
     """Wall time of the evaluation of one sample among many, and of the calibration before it."""
     train, model, device = training.data.train, training.model, training.device
 
+    most = min(MEASURED_SAMPLES, samples_at_once(training.config.time_steps, widest_layer(training.config.task())))
+
     def batch(split: Split, samples: int) -> torch.Tensor:
         return split.batch(torch.arange(min(samples, len(split))))[0].to(device)
 
     model.eval()
-    calibration = timed(lambda: model.calibrate(batch(train, MEASURED_SAMPLES) for _ in range(1)), device)
-    samples = min(MEASURED_SAMPLES, len(training.data.test))
+    calibration = timed(lambda: model.calibrate(batch(train, most) for _ in range(1)), device)
+    samples = min(most, len(training.data.test))
     share = max(1, samples // WARM_UP_SHARE)
-    first = timed(lambda: model(batch(training.data.test, share)), device) / share
-    if first * samples <= BUDGET:
-        first = repeated(lambda: model(batch(training.data.test, samples)), device) / samples
-    return first, calibration * min(CALIBRATION_SAMPLES, len(train)) / min(MEASURED_SAMPLES, len(train))
+    sample = warm(lambda: model(batch(training.data.test, share)), device) / share
+    if sample * samples <= SLOW:
+        sample = repeated(lambda: model(batch(training.data.test, samples)), device) / samples
+    return sample, calibration * min(CALIBRATION_SAMPLES, len(train)) / min(most, len(train))
 
 
 def timed(action: Callable[[], object], device: torch.device) -> float:
@@ -206,6 +209,12 @@ def timed(action: Callable[[], object], device: torch.device) -> float:
     action()
     synchronise(device)
     return time.perf_counter() - start
+
+
+def warm(action: Callable[[], object], device: torch.device) -> float:
+    """Wall time of an action the second time, or the first if that is slow anyway."""
+    first = timed(action, device)
+    return first if first > SLOW else timed(action, device)
 
 
 def repeated(action: Callable[[], object], device: torch.device) -> float:

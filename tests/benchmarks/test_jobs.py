@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,17 @@ def wait_for_epochs(runs: int) -> list[Path]:
 
 
 def kill_a_worker() -> None:
-    """Kill the process at work on a run that has a checkpoint."""
-    lock = wait_for_epochs(1)[0]
-    words = lock.with_name(f"{lock.name}.lock").read_text().split()
+    """Kill the process at work on a run that has a checkpoint; it may have ended while this looked."""
+    words: list[str] = []
+    while len(words) < 2:
+        folder = wait_for_epochs(1)[0]
+        with suppress(FileNotFoundError):
+            words = folder.with_name(f"{folder.name}.lock").read_text().split()
     os.kill(int(words[1]), signal.SIGKILL)
 
 
 def test_two_jobs_give_the_numbers_of_one_process_though_a_worker_is_killed(capfd: pytest.CaptureFixture[str]) -> None:
-    more = ["--set", "run.epochs=8"]
+    more = ["--set", "run.epochs=12"]
     assert main([*SWEEP, *more, "--tracking-uri", "json:here", "--threads", "1"]) == 0
     killer = threading.Thread(target=kill_a_worker)
     killer.start()

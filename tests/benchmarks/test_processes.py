@@ -75,7 +75,8 @@ def test_an_error_that_is_none_of_a_run_ends_all_with_its_type_and_where_it_aros
 
 
 def test_a_caller_that_has_enough_stops_the_runs_in_progress(tmp_path: Path) -> None:
-    with closing(Processes(2).outcomes(Toy(tmp_path), ["a", "slow-1", "slow-2"])) as ended:
+    words: list[Any] = ["a", "slow-1", "slow-2"]
+    with closing(Processes(2).outcomes(Toy(tmp_path), words)) as ended:
         next(ended)
         wait_for(tmp_path / "slow-1", tmp_path / "slow-2")
     assert {path.name for path in tmp_path.glob("*.stopped")} == {"slow-1.stopped", "slow-2.stopped"}

@@ -3,18 +3,25 @@
 import importlib.util
 import os
 import signal
-import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.checkpoints import RunCheckpoints
 from benchmarks.cli import main
+from benchmarks.config import validate_run
+from benchmarks.errors import ConfigError, ExecutorError
 from benchmarks.executors.executor import CarryOut, Outcome, Task
-from benchmarks.executors.ray_cluster import RayCluster
+from benchmarks.executors.ray_cluster import RayCluster, import_ray, work
 from benchmarks.file_tracking import JsonTracker
+from benchmarks.study import cell_of
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
+
+TINY = {"dataset": "digits", "method": "ann", "architecture": "12", "epochs": 1}
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray: pip install -e '.[ray]'")
 
@@ -27,8 +34,6 @@ class KilledAfterAnEpoch:
 
     def __call__(self, task: Task) -> Outcome:
         if task.cell.config.seed == 0 and not task.lost:
-            from benchmarks.checkpoints import RunCheckpoints
-
             save = RunCheckpoints.save
 
             def save_and_die(self: RunCheckpoints, state: Any) -> None:
@@ -40,22 +45,37 @@ class KilledAfterAnEpoch:
 
 
 @needs_ray
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
 def test_a_cluster_gives_the_numbers_of_one_process_though_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_study()
+    threads = torch.get_num_threads()
+    addresses: set[str] = set()
     outcomes = RayCluster.outcomes
 
     def disturbed(self: RayCluster, carry_out: CarryOut, cells: Any) -> Any:
-        two_cores = replace(self, cpus=2)
-        yield from outcomes(two_cores, KilledAfterAnEpoch(carry_out), cells)
-        print(subprocess.run(["ss", "-ltnp"], capture_output=True, text=True).stdout)
+        for ended in outcomes(replace(self, cpus=2), KilledAfterAnEpoch(carry_out), cells):
+            addresses.update(node["NodeManagerAddress"] for node in import_ray().nodes())
+            yield ended
 
     monkeypatch.setattr(RayCluster, "outcomes", disturbed)
     assert main([*SWEEP, "--tracking-uri", "json:cluster", "--executor", "ray"]) == 0
     assert "went on after epoch 1" in capfd.readouterr().out
     assert main([*SWEEP, "--tracking-uri", "json:here", "--threads", "1"]) == 0
     assert numbers_of(JsonTracker(Path("cluster"))) == numbers_of(JsonTracker(Path("here")))
+    assert addresses == {"127.0.0.1"}
     assert not any(path.is_file() for path in Path("checkpoints").rglob("*"))
+    torch.set_num_threads(threads)
+
+
+def test_without_ray_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tssl-bp-suite\[ray\]'"):
+        import_ray()
+
+
+def test_a_folder_that_a_machine_does_not_have_is_named(tmp_path: Path) -> None:
+    error = work(str(tmp_path / "elsewhere"), b"", Task(cell_of(validate_run(TINY))))
+    assert isinstance(error, ExecutorError)
+    assert "start the sweep in a folder that all of them share" in str(error)
