@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import torch
 from benchmarks.cli import main
 from benchmarks.file_tracking import JsonTracker
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
+from tests.benchmarks.signals import heeding_ctrl_c
 from tests.benchmarks.toy_tasks import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_two_jobs_give_the_numbers_of_one_process_though_a_worker_is_killed(capf
 
 
 def test_ctrl_c_stops_all_workers_and_says_how_to_go_on() -> None:
-    command = [sys.executable, "-m", "benchmarks", *SWEEP, *LONG, "--tracking-uri", "json:runs", "--jobs", "2"]
+    command = heeding_ctrl_c("-m", "benchmarks", *SWEEP, *LONG, "--tracking-uri", "json:runs", "--jobs", "2")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from benchmarks.executors import processes
 from benchmarks.executors.executor import Outcome
 from benchmarks.executors.processes import Processes, usable_cores
+from tests.benchmarks.signals import heeding_ctrl_c
 from tests.benchmarks.toy_tasks import PATIENCE, DeadlyToLog, Toy
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ if __name__ == "__main__":
 def test_no_worker_outlives_its_parent_however_that_ends(how: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    command = [sys.executable, str(program), str(tmp_path)]
+    command = heeding_ctrl_c(str(program), str(tmp_path))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True) as parent:
         wait_for(tmp_path / "slow-1", tmp_path / "slow-2")
