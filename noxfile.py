@@ -119,8 +119,9 @@ def mlflow_ui(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite; arguments go to pytest."""
-    run(session, "python", "-m", "pytest", *session.posargs)
+    """The test suite on a few cores at a time; arguments go to pytest, such as -n 0 --pdb for a single process."""
+    side_by_side = ("-n", "auto", "--maxprocesses", str(MOST_JOBS), "--dist", "worksteal")
+    run(session, "python", "-m", "pytest", *side_by_side, *session.posargs)
 
 
 @nox.session
