@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 import tomllib
 from collections.abc import Mapping
@@ -301,8 +300,11 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
 
 
 def _one_line(details: Any, model: type[BaseModel]) -> str:
-    # A method's parameters are validated one level down, under the same name.
-    key = ".".join(str(part) for part, _ in itertools.groupby(details["loc"]))
+    parts = [str(part) for part in details["loc"]]
+    if parts[0] in ("parameters", "dataset_parameters"):
+        # Parameters of a method or dataset are validated one level down.
+        parts = [parts[0], *(part for part in parts[1:2] if part != "parameters"), *parts[2:]]
+    key = ".".join(parts)
     match details["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
             known = f"; expected one of {', '.join(model.model_fields)}" if "." not in key else ""

@@ -21,7 +21,7 @@ from benchmarks.datasets.events import encode_events, read_events
 from benchmarks.datasets.frames import FrameParameters, bin_events
 from benchmarks.datasets.nmnist import NMNIST
 from benchmarks.datasets.nmnist_simulated import SimulatedNMNIST, record_images
-from benchmarks.errors import DatasetError
+from benchmarks.errors import ConfigError, DatasetError
 from benchmarks.study import cell_of
 from benchmarks.training import prepare
 from tests.benchmarks.recordings import events_of, random_events, write_tree
@@ -190,6 +190,20 @@ def test_spiking_methods_train_on_recordings(root: Path, method: str) -> None:
     (record,) = prepare(config, Execution(device="cpu"), data).epochs()
     assert record.train_loss > 0
     assert record.held_out_accuracy is not None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"bin": 3}, "unknown key 'dataset_parameters.bin'"),
+        ({"bin_us": 0}, r"dataset_parameters: bin_us is 0"),
+        ({"edges": "none"}, "dataset_parameters.edges is 'none': input should be 'exact' or 'authors'"),
+    ],
+)
+def test_parameters_of_the_frames_are_checked_before_a_run(parameters: dict[str, object], expected: str) -> None:
+    values = {"dataset": "nmnist", "method": "tssl_bp", "architecture": "20", "epochs": 1}
+    with pytest.raises(ConfigError, match=expected):
+        validate_run({**values, "dataset_parameters": parameters})
 
 
 @pytest.mark.parametrize("method", ["ann", "converted"])
