@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.atomic import write_atomically
 from benchmarks.errors import ConfigError, DatasetError
 
 DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
@@ -79,10 +80,7 @@ class Sourced(Protocol):
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that under its name it is never seen in part; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    write_atomically(path, content, durable=False)
 
 
 def prepare(dataset: Sourced, root: Path, source: str | None = None) -> str:

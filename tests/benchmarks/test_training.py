@@ -20,7 +20,7 @@ from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, acc
 from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
 from benchmarks.training import Training, make_optimizer, prepare, train_step, widest_layer
-from tssl_core.layers import SpikingLayer
+from tests.benchmarks.metrics.made import Fixed
 
 CPU = torch.device("cpu")
 DIGITS = get_dataset("digits").load(Path())
@@ -137,16 +137,6 @@ def test_streams_differ_by_purpose_and_seed_and_are_stable() -> None:
         torch.randperm(9, generator=generator_for(3, "order")).tolist()
         == torch.randperm(9, generator=generator_for(3, "order")).tolist()
     )
-
-
-class Fixed(SpikingLayer):
-    """Neurons that spike as told."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-    def spikes(self, output: Tensor) -> Tensor:
-        return output > 0
 
 
 class Told(Model):
