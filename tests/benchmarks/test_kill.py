@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.checkpoints import read_checkpoint
 from benchmarks.file_tracking import JsonTracker
-from benchmarks.tracking import Store, open_store
-from tests.benchmarks.measured import computed
+from benchmarks.tracking import open_store
+from tests.benchmarks.numbers import numbers_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,14 +39,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def table(store: Store) -> list[tuple[tuple[str, str], ...]]:
-    """All that is logged, but for what is measured, as text: MLflow knows no other parameters."""
-    runs, epochs = store.rows("tiny")
-    rows = [*runs, *epochs, *store.anytime_rows("tiny")]
-    return sorted(tuple((key, str(value)) for key, value in sorted(computed(row).items())) for row in rows)
-
-
-def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_table(store: str, tmp_path: Path) -> None:
+def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_numbers_of(store: str, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(STUDY)
     kills = {"json:killed": 8, store: 3}
     command = [sys.executable, "-m", "tests.benchmarks.killing", "tiny.toml"]
@@ -55,14 +48,14 @@ def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_table(store: 
     assert done.returncode == 0, done.stderr
     # One may also be killed between the end of a run that went on and the line that says so.
     assert "went on after epoch" in "".join(path.read_text() for path in tmp_path.glob("killed-*.log"))
-    undisturbed = table(JsonTracker(tmp_path / "undisturbed"))
+    undisturbed = numbers_of(JsonTracker(tmp_path / "undisturbed"))
     for number, (uri, line) in enumerate(zip(kills, done.stdout.splitlines(), strict=True)):
         log = (tmp_path / f"killed-{number}.log").read_text()
         codes = [int(code) for code in line.split()]
         assert set(codes) == {0, -signal.SIGKILL}, log
         assert codes[-1] == 0, log
         tracker = open_store(uri)  # the fixture has made tmp_path the working folder
-        assert table(tracker) == undisturbed
+        assert numbers_of(tracker) == undisturbed
         runs, epochs = tracker.rows("tiny")
         assert (len(runs), len(epochs)) == (4, 4 * 4)
         assert not any(path.is_file() for path in (tmp_path / f"checkpoints-{number}").rglob("*"))
