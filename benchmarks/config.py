@@ -148,8 +148,12 @@ class RunConfig(BaseModel):
     @property
     def run_key(self) -> str:
         """Hash of the whole configuration: what a finished run is recognised by."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
+        return _hash(self.model_dump(mode="json"))
+
+    @property
+    def cell_key(self) -> str:
+        """Hash of all of the configuration but its seed: what the runs of one cell of a study have in common."""
+        return _hash(self.model_dump(mode="json", exclude={"seed"}))
 
     @property
     def title(self) -> str:
@@ -175,6 +179,11 @@ class RunConfig(BaseModel):
     def parameters_of_dataset(self) -> Any:
         """Return the dataset's parameters as its own frozen dataclass."""
         return _validated(get_dataset(self.dataset), self.dataset_parameters)
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
 
 
 def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:

@@ -66,7 +66,8 @@ class JsonTracker:
         else:
             path = self._study(study) / f"{config.run_key}-{uuid.uuid4().hex[:8]}.json"
             content = {"started": time.time(), "epochs": [], "metrics": {}}
-        content |= {"study": study, "run_key": config.run_key, "status": "running", "reason": None}
+        content |= {"study": study, "run_key": config.run_key, "cell_key": config.cell_key}
+        content |= {"status": "running", "reason": None}
         content |= {"config": config.model_dump(mode="json"), "environment": asdict(environment)}
         content["epochs"] = _joined(content["epochs"], *(done or ()))
         return JsonRunTracker(path, content)
@@ -162,7 +163,7 @@ def _joined(epochs: list[dict[str, Any]], *records: EpochRecord) -> list[dict[st
 
 def _run_row(run: dict[str, Any]) -> dict[str, Any]:
     """One row of results.csv."""
-    tags = {key: run[key] for key in ("status", "reason", "run_key")}
+    tags = {key: run.get(key) for key in ("status", "reason", "run_key", "cell_key")}
     tags |= {key: str(value) for key, value in run["environment"].items()}  # as MLflow's tags are
     row: dict[str, Any] = {key: run["config"].get(key) for key in CONFIG_COLUMNS}
     row |= {key: tags.get(key) for key in TAG_COLUMNS}

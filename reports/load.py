@@ -12,8 +12,9 @@ from tssl_core.errors import TSSLError
 
 RUNS_FILE, EPOCHS_FILE, ANYTIME_FILE = "results.csv", "epochs.csv", "anytime.csv"
 ANYTIME_COLUMNS = ["run_key", "step", "accuracy"]
-COUNTS = ("time_steps", "seed", "epochs")
-REQUIRED = {*CONFIG_COLUMNS, "status", "run_key", "accuracy_last", "accuracy_best"}
+COUNTS = ("time_steps", "seed", "epochs", "train_samples", "test_samples")
+IDENTITY = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
+REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
 
 
 class ReportError(TSSLError, ValueError):
@@ -109,6 +110,10 @@ def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame, anytime: pd.D
         runs[column] = pd.to_numeric(runs[column]).astype("Int64")
     for column in METRIC_COLUMNS:
         runs[column] = pd.to_numeric(runs[column]).astype(float)
+    runs["evaluate_on"] = runs["evaluate_on"].astype(object).fillna("test")
+    # Reports of before it was kept have no key of the whole configuration: what they do have must do.
+    like = runs[[name for name in IDENTITY if name != "seed"]].astype(str).agg(" ".join, axis=1)
+    runs["cell_key"] = runs["cell_key"].astype(object).fillna(like)
     # A finished run counts before one without a result, a later one before an earlier one.
     runs["_finished"] = runs["status"] == "finished"
     runs = runs.sort_values("_finished", kind="stable").drop_duplicates("run_key", keep="last")

@@ -1,14 +1,12 @@
 """The run that stands for a cell of a study, with the runs of its seeds nested under it."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from baselines.method import get_method, method_title
-from benchmarks.config import RUN_KEY_LENGTH, RunConfig
+from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.tracking.calls import Batch, CellRun, points_of
 from benchmarks.tracking.protocol import flatten
@@ -34,17 +32,10 @@ SUMMARISED = (
 """Metrics whose mean and standard deviation over seeds a cell carries."""
 
 
-def cell_key(config: RunConfig) -> str:
-    """Hash of all of a configuration but its seed."""
-    values = config.model_dump(mode="json", exclude={"seed"})
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_KEY_LENGTH]
-
-
 def cell_of_run(config: RunConfig, study: str) -> CellRun:
     """Describe the cell that a run belongs to."""
     params = {key: str(value) for key, value in flatten(config.model_dump(mode="json", exclude={"seed"}))}
-    key = cell_key(config)
+    key = config.cell_key
     tags = {KIND: KIND_CELL, "cell_key": key, "study": study, "status": "running", **titles(config)}
     short_name = f"{config.method}{steps_of(config)}"
     return CellRun(

@@ -28,8 +28,11 @@ DONE: tuple[Status, ...] = ("finished", "diverged", "skipped")
 UNFINISHED: tuple[Status, ...] = ("running", "stopped")
 """A run that stands so can go on from its checkpoint."""
 
-CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
-TAG_COLUMNS = ("status", "reason", "run_key", *(field.name for field in fields(Environment)))
+PART_COLUMNS = ("train_samples", "test_samples", "evaluate_on")
+"""Which part of the data a run saw; a number of samples is missing where it saw all."""
+
+CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol", *PART_COLUMNS)
+TAG_COLUMNS = ("status", "reason", "run_key", "cell_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
 
 LAYERS_FILE = "layers.json"

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 def run_row(run: "Run") -> dict[str, Any]:
     """One row of results.csv."""
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
-    row: dict[str, Any] = {key: params.get(key) for key in CONFIG_COLUMNS}
+    row: dict[str, Any] = {key: _value(params.get(key)) for key in CONFIG_COLUMNS}
     row |= {key: tags.get(key) for key in TAG_COLUMNS}
     return row | {key: metrics.get(key) for key in METRIC_COLUMNS}
+
+
+def _value(logged: str | None) -> str | None:
+    """MLflow keeps parameters as text; what is not set is nothing, and not the word for it."""
+    return None if logged == "None" else logged
 
 
 def epoch_rows(client: "MlflowClient", run: "Run") -> list[dict[str, Any]]:
