@@ -24,6 +24,8 @@ class Published(BaseModel):
         What it can be compared with.
     title : str
         What tables call it.
+    id : str, optional
+        What claims call it.
     architecture : str, optional
         Network in the suite's notation, without options; None for one that cannot be written so.
     network : str, optional
@@ -46,6 +48,7 @@ class Published(BaseModel):
     title: str = Field(min_length=1)
     source: str = Field(min_length=1)
     certainty: Literal["seen", "memory"]
+    id: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
     architecture: str | None = None
     network: str | None = Field(default=None, min_length=1, validate_default=True)
     time_steps: int | None = Field(default=None, ge=1)
@@ -128,6 +131,20 @@ def read_published(text: str) -> tuple[Published, ...]:
 def published_results() -> tuple[Published, ...]:
     """Every row of published.toml."""
     return read_published((resources.files("reports") / "published.toml").read_text(encoding="utf-8"))
+
+
+def published_by_id(name: str) -> Published:
+    """The row with an id.
+
+    Raises
+    ------
+    ValueError
+        If there is none; lists those that there are.
+    """
+    rows = {row.id: row for row in published_results() if row.id}
+    if name not in rows:
+        raise ValueError(f"no published result {name!r}; expected one of {', '.join(rows)}")
+    return rows[name]
 
 
 def published_for(dataset: str, architecture: str, method: str, time_steps: int) -> Published | None:
