@@ -17,7 +17,7 @@ from benchmarks.atomic import write_atomically
 from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
 from benchmarks.errors import TrackingError
-from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord, Status
+from benchmarks.records import METRIC_COLUMNS, TABLE_NAMES, EpochRecord, RunRecord, Status
 from benchmarks.tracking import CONFIG_COLUMNS, DONE, TAG_COLUMNS, UNFINISHED
 
 JSON = "json:"
@@ -98,6 +98,11 @@ class JsonTracker:
             for step, accuracy in enumerate(run.get("accuracy_at_step", ()), start=1)
         ]
 
+    def tables(self, study: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Read `RunRecord.tables` back: key of a run, and the content of its files in one, oldest run first."""
+        for run in self._runs(study):
+            yield run["run_key"], {name: run[name] for name in TABLE_NAMES if name in run}
+
     def log_report(self, study: str, folder: Path) -> None:
         """Reports stay where they are written."""
 
@@ -142,7 +147,8 @@ class JsonRunTracker:
     def finish(self, record: RunRecord) -> None:
         """Log the outcome and close the run as finished."""
         self._content |= {"metrics": record.metrics(), "accuracy_at_step": record.accuracy_at_step}
-        self._content |= record.layer_tables()
+        for table in record.tables().values():
+            self._content |= table
         self.close("finished")
 
     def close(self, status: Status, reason: str = "", details: str = "") -> None:

@@ -11,8 +11,15 @@ from benchmarks.metrics import (
     LayerActivity,
     Operations,
     PeakMemory,
+    Raster,
     Throughput,
 )
+
+LAYERS_FILE, RASTER_FILE, CONFUSION_FILE = TABLE_FILES = ("layers.json", "raster.json", "confusion.json")
+"""Files beside the numbers of a run; the first two only of networks that spike."""
+
+TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion")
+"""What is in these files: attributes of a `RunRecord`."""
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
@@ -66,6 +73,10 @@ class RunRecord:
     spike_histogram : tuple of int
         Pairs of a test sample and a hidden neuron by the spikes of the neuron, see
         `benchmarks.metrics.spike_histogram`; empty without spikes.
+    raster : Raster, optional
+        Spikes of the first test sample in the final model; None without spikes.
+    confusion : tuple of tuple of int
+        Test samples by their class (rows) and the decision of the final model (entries of a row).
     operations : Operations, optional
         Of the final model, mean over the test samples; None if they cannot be counted.
     latency : Latency
@@ -90,6 +101,8 @@ class RunRecord:
     activity: Activity | None
     layers: tuple[LayerActivity, ...] = ()
     spike_histogram: tuple[int, ...] = ()
+    raster: Raster | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
     operations: Operations | None = None
     latency: Latency
     throughput: Throughput
@@ -107,17 +120,23 @@ class RunRecord:
         values |= self.convergence
         return {key: float(value) for key, value in values.items() if value is not None}
 
-    def layer_tables(self) -> dict[str, Any]:
-        """What is known of single layers, ready for JSON; empty without spikes."""
-        if not self.layers:
-            return {}
-        return {"layers": [asdict(layer) for layer in self.layers], "spike_histogram": self.spike_histogram}
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """What is more than single numbers, ready for JSON, by the file that it belongs into; see `TABLE_FILES`."""
+        files: dict[str, dict[str, Any]] = {}
+        if self.layers:
+            layers = [asdict(layer) for layer in self.layers]
+            files[LAYERS_FILE] = {"layers": layers, "spike_histogram": self.spike_histogram}
+        if self.raster:
+            files[RASTER_FILE] = {"raster": asdict(self.raster)}
+        if self.confusion:
+            files[CONFUSION_FILE] = {"confusion": self.confusion}
+        return files
 
 
 GROUPS = ("activity", "operations", "latency", "throughput", "memory")
 """Attributes of a `RunRecord` that are records of single numbers themselves."""
 
-TABLES = ("layers", "spike_histogram", "accuracy_at_step", "convergence")
+TABLES = (*TABLE_NAMES, "accuracy_at_step", "convergence")
 """Attributes of a `RunRecord` with more than single numbers."""
 
 SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))

@@ -20,6 +20,7 @@ from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
     ActivityMeter,
+    ConfusionMatrix,
     MemoryMeter,
     OperationMeter,
     accuracy_at_steps,
@@ -27,6 +28,7 @@ from benchmarks.metrics import (
     inference_latency,
     samples_at_once,
     spike_histogram,
+    spike_raster,
     synchronise,
     throughput,
 )
@@ -117,7 +119,9 @@ class Training:
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, int(correct) / len(split)
 
-    def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter) -> tuple[float, ...]:
+    def _evaluate(
+        self, split: Split, *meters: ActivityMeter | OperationMeter, confusion: ConfusionMatrix | None = None
+    ) -> tuple[float, ...]:
         """Accuracy after each time step; `meters` watch, but do not see the calibration."""
         train, steps, widest = self.data.train, self.config.time_steps, widest_layer(self.config.task())
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(samples_at_once(steps, widest))
@@ -125,13 +129,16 @@ class Training:
         with ExitStack() as watch:
             for meter in meters:
                 watch.enter_context(meter.watching())
-            return accuracy_at_steps(self.model, split, self.device, time_steps=steps, widest_layer=widest)
+            return accuracy_at_steps(
+                self.model, split, self.device, time_steps=steps, widest_layer=widest, confusion=confusion
+            )
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
         activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
         operations = OperationMeter(self.model, activity)
-        accuracy_at_step = self._evaluate(self.data.test, activity, operations)
+        confusion = ConfusionMatrix(self.config.task().classes)
+        accuracy_at_step = self._evaluate(self.data.test, activity, operations, confusion=confusion)
         train_seconds = [record.train_seconds for record in history]
         best = max(history, key=lambda record: record.test_accuracy)
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
@@ -144,6 +151,8 @@ class Training:
             activity=activity.result(),
             layers=activity.layers(),
             spike_histogram=spike_histogram(activity.layers()),
+            raster=spike_raster(self.model, self.data.test, self.device),
+            confusion=confusion.result(),
             operations=operations.result(),
             latency=inference_latency(self.model, self.data.test, self.device),
             throughput=throughput(

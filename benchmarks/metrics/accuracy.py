@@ -4,6 +4,7 @@ import torch
 
 from baselines.method import Model
 from benchmarks.datasets.dataset import Split
+from benchmarks.metrics.confusion import ConfusionMatrix
 
 EVALUATION_BATCH = 500
 EVALUATION_STEPS = 5000
@@ -21,7 +22,13 @@ def samples_at_once(time_steps: int, widest_layer: int) -> int:
 
 @torch.no_grad()
 def accuracy_at_steps(
-    model: Model, split: Split, device: torch.device, *, time_steps: int = 1, widest_layer: int = 1
+    model: Model,
+    split: Split,
+    device: torch.device,
+    *,
+    time_steps: int = 1,
+    widest_layer: int = 1,
+    confusion: ConfusionMatrix | None = None,
 ) -> tuple[float, ...]:
     """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
 
@@ -33,6 +40,8 @@ def accuracy_at_steps(
         What to evaluate, and where.
     time_steps, widest_layer : int
         T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
+    confusion : ConfusionMatrix, optional
+        Counts the decisions after the whole window.
 
     Returns
     -------
@@ -44,7 +53,10 @@ def accuracy_at_steps(
     for indices in torch.arange(len(split)).split(samples_at_once(time_steps, widest_layer)):
         inputs, labels = split.batch(indices)
         decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
-        correct = correct + (decisions == labels.to(device)).sum(1)
+        labels = labels.to(device)
+        correct = correct + (decisions == labels).sum(1)
+        if confusion:
+            confusion.add(labels, decisions[-1])
     return tuple(count / len(split) for count in correct.tolist())
 
 

@@ -160,12 +160,8 @@ class ActivityMeter:
     """
 
     def __init__(self, model: nn.Module, *, spiking_output: bool = True) -> None:
-        found = [(path, module) for path, module in model.named_modules() if isinstance(module, SpikingLayer)]
-        self.counts = [
-            SpikeCount(name, layer)
-            for name, (_, layer) in zip(layer_names([path for path, _ in found]), found, strict=True)
-        ]
-        self._hidden = len(found) - spiking_output
+        self.counts = [SpikeCount(name, layer) for name, layer in spiking_layers(model)]
+        self._hidden = len(self.counts) - spiking_output
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -217,6 +213,12 @@ def spikes_in_window(spikes: Tensor) -> Tensor:
     for step in spikes:
         counts += step.to(dtype)
     return counts
+
+
+def spiking_layers(model: nn.Module) -> list[tuple[str, SpikingLayer]]:
+    """Every spiking layer of a model under its short name, the first one first."""
+    found = [(path, module) for path, module in model.named_modules() if isinstance(module, SpikingLayer)]
+    return list(zip(layer_names([path for path, _ in found]), (layer for _, layer in found), strict=True))
 
 
 def layer_names(paths: Sequence[str]) -> list[str]:

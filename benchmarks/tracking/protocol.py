@@ -35,9 +35,6 @@ CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "ep
 TAG_COLUMNS = ("status", "reason", "run_key", "cell_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
 
-LAYERS_FILE = "layers.json"
-"""Artifact of a run with spikes: `RunRecord.layer_tables`."""
-
 CURVE = "accuracy_at_step"
 """Metric whose step is a time step, and no epoch."""
 
@@ -93,6 +90,9 @@ class Store(Tracker, Protocol):
 
     def anytime_rows(self, study: str) -> list[dict[str, Any]]:
         """Read the accuracy after each time step back: a row a run and step, oldest run first."""
+
+    def tables(self, study: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Read `RunRecord.tables` back: key of a run, and the content of its files in one, oldest run first."""
 
 
 class NoTracking:

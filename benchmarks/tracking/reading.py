@@ -1,9 +1,11 @@
 """What MLflow holds of a run, as rows of tables."""
 
+import json
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.records import METRIC_COLUMNS, EpochRecord
+from benchmarks.records import METRIC_COLUMNS, TABLE_FILES, EpochRecord
 from benchmarks.tracking.protocol import CONFIG_COLUMNS, CURVE, TAG_COLUMNS
 
 if TYPE_CHECKING:
@@ -41,6 +43,18 @@ def step_rows(client: "MlflowClient", run: "Run") -> list[dict[str, Any]]:
     accuracies = {point.step: point.value for point in in_order(client, run, CURVE)}
     key = run.data.tags["run_key"]
     return [{"run_key": key, "step": step, "accuracy": accuracies[step]} for step in sorted(accuracies)]
+
+
+def run_tables(client: "MlflowClient", run: "Run", scratch: Path) -> dict[str, Any]:
+    """Content of the files of `RunRecord.tables` in one; runs of before one was written do without it."""
+    tables: dict[str, Any] = {}
+    if run.data.tags.get("status") == "finished":
+        there = {file.path for file in client.list_artifacts(run.info.run_id)}
+        for name in TABLE_FILES:
+            if name in there:
+                path = Path(client.download_artifacts(run.info.run_id, name, str(scratch)))
+                tables |= json.loads(path.read_text(encoding="utf-8"))
+    return tables
 
 
 def in_order(client: "MlflowClient", run: "Run", name: str) -> list["Metric"]:

@@ -15,7 +15,7 @@ from benchmarks.tracking.calls import Batch, End, ModelFolder, Text, batches, no
 from benchmarks.tracking.cells import NOTE, describe, outcome_facts, run_name
 from benchmarks.tracking.models import MODEL_NAME, save_model
 from benchmarks.tracking.outbox import Outbox
-from benchmarks.tracking.protocol import CURVE, LAYERS_FILE
+from benchmarks.tracking.protocol import CURVE
 from benchmarks.tracking.system import SystemSampler
 
 TRACKING_SECONDS = "tracking_seconds"
@@ -82,8 +82,7 @@ class MlflowRunTracker:
             for layer in record.layers:
                 values += [(f"layers/{layer.name}/{name}", value, 0) for name, value in layer.metrics().items()]
             self._outbox.add(*batches(points_of(values)))
-            if record.layers:
-                self._outbox.add(Text(LAYERS_FILE, json.dumps(record.layer_tables(), indent=2)))
+            self._outbox.add(*(Text(name, json.dumps(table, indent=2)) for name, table in record.tables().items()))
             self._outbox.add(Batch(tags={NOTE: describe(self._config, outcome_facts(metrics))}))
         self._accuracy = record.accuracy_last
         self.close("finished")

@@ -5,9 +5,10 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -24,7 +25,7 @@ from benchmarks.tracking.inputs import inputs_of
 from benchmarks.tracking.journal import DEFAULT_FOLDER, Journal
 from benchmarks.tracking.outbox import Outbox
 from benchmarks.tracking.protocol import DONE, flatten
-from benchmarks.tracking.reading import epoch_rows, run_row, step_rows
+from benchmarks.tracking.reading import epoch_rows, run_row, run_tables, step_rows
 from benchmarks.tracking.report import log_report
 from benchmarks.tracking.run import MlflowRunTracker, epoch_values
 from benchmarks.tracking.sender import Sender
@@ -196,6 +197,12 @@ class MlflowTracker:
         """Read the accuracy after each time step back: a row a run and step, oldest run first."""
         with errors_explained(self.uri):
             return [row for run in self._runs(study) for row in step_rows(self.client, run)]
+
+    def tables(self, study: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Read `RunRecord.tables` back: key of a run, and the content of its files in one, oldest run first."""
+        with errors_explained(self.uri), TemporaryDirectory() as folder:
+            for run in self._runs(study):
+                yield run.data.tags["run_key"], run_tables(self.client, run, Path(folder))
 
     def _runs(self, study: str, condition: str = "") -> list["Run"]:
         """All training runs of a study, oldest first, with all that this tracker was told; cells have no key."""

@@ -23,4 +23,4 @@ def computed_in(record: EpochRecord | RunRecord) -> dict[str, Any]:
     """Return the rest of a record."""
     if isinstance(record, EpochRecord):
         return computed(asdict(record))
-    return {**computed(record.metrics()), **record.layer_tables(), "accuracy_at_step": record.accuracy_at_step}
+    return {**computed(record.metrics()), **record.tables(), "accuracy_at_step": record.accuracy_at_step}

@@ -82,7 +82,7 @@ def test_what_is_measured_of_each_layer_is_logged_as_metrics_and_as_a_file(store
         assert sum(layer["spike_counts"]) == 50 * layer["neurons"]
         assert spiking.data.metrics[f"layers/{layer['name']}/silent_fraction"] == layer["silent_fraction"]
     assert sum(content["spike_histogram"]) == 50 * (4 * 6 * 6 + 6)
-    assert "layers.json" not in {file.path for file in tracker.client.list_artifacts(ann.info.run_id)}
+    assert not {"layers.json", "raster.json"} & {file.path for file in tracker.client.list_artifacts(ann.info.run_id)}
     assert not any(name.startswith("layers/") for name in ann.data.metrics)
 
 
@@ -94,7 +94,7 @@ def test_the_whole_configuration_is_logged_as_parameters_and_as_a_file(store: st
     assert run.data.params == {key: str(value) for key, value in flatten(config)}
     assert run.data.params["parameters.lif.tau_s"] == "3.0"
     files = {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
-    assert files == {"config.json", "environment.json", "layers.json"}
+    assert files == {"config.json", "environment.json", "layers.json", "raster.json", "confusion.json"}
     assert run.info.status == "FINISHED"
 
 

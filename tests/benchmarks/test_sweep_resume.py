@@ -56,7 +56,8 @@ def tracker(tmp_path: Path) -> JsonTracker:
 def table(tracker: Store) -> list[dict[str, Any]]:
     """All that is logged of the study, but for what is measured."""
     runs, epochs = tracker.rows("tiny")
-    return [computed(row) for row in (*runs, *epochs, *tracker.anytime_rows("tiny"))]
+    tables = [{"run_key": key, **tables} for key, tables in tracker.tables("tiny")]
+    return [computed(row) for row in (*runs, *epochs, *tracker.anytime_rows("tiny"), *tables)]
 
 
 def checkpoint_files(execution: Execution) -> list[Path]:

@@ -1,0 +1,126 @@
+"""The spikes of a single sample on their way through a network, for a picture of them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from baselines.method import Model
+from benchmarks.datasets.dataset import Split
+from benchmarks.metrics.activity import spiking_layers
+from tssl_core.layers import SpikingLayer
+
+MOST_NEURONS = 100
+"""So many neurons of a layer are shown at most; they are spread evenly over it."""
+
+INPUT = "input"
+SILENT, SPIKE = "0", "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRaster:
+    """Spikes of one layer.
+
+    Parameters
+    ----------
+    name : str
+        ``input`` for an input of events, else as in `LayerActivity`.
+    neurons : int
+        How many the layer has.
+    shown : tuple of int
+        Which of them are shown, by their place in the flattened layer ``[C, H, W]``.
+    spikes : tuple of str
+        For each of these a ``0`` or ``1`` for every time step.
+    """
+
+    name: str
+    neurons: int
+    shown: tuple[int, ...]
+    spikes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raster:
+    """Spikes of one test sample.
+
+    Parameters
+    ----------
+    sample : int
+        Its place in the test set.
+    label, decision : int
+        Its class, and the one that the network decided on.
+    layers : tuple of LayerRaster
+        Events of the input first, if it has any, then each spiking layer, the output layer last.
+    """
+
+    sample: int
+    label: int
+    decision: int
+    layers: tuple[LayerRaster, ...]
+
+
+@torch.no_grad()
+def spike_raster(model: Model, split: Split, device: torch.device, *, sample: int = 0) -> Raster | None:
+    """Show one sample to a network and note which neurons spike when.
+
+    Parameters
+    ----------
+    model : Model
+        Left in evaluation mode.
+    split, device
+        Where the sample is from, and where the model is.
+    sample : int
+        Its place in `split`.
+
+    Returns
+    -------
+    Raster or None
+        None for a network without spiking layers.
+    """
+    model.eval()
+    inputs, labels = split.batch(torch.tensor([sample]))
+    inputs = inputs.to(device)
+    with _recording(model) as spikes:
+        output = model(inputs)
+    if not spikes:
+        return None
+    events = {INPUT: inputs != 0} if inputs.dim() == 5 else {}
+    return Raster(
+        sample=sample,
+        label=int(labels[0]),
+        decision=int(model.scores(output).argmax(-1)[0]),
+        layers=tuple(_layer_raster(name, values[:, 0]) for name, values in {**events, **spikes}.items()),
+    )
+
+
+@contextmanager
+def _recording(model: nn.Module) -> Iterator[Mapping[str, Tensor]]:
+    """Collect the spikes ``[T, B, ...]`` of each spiking layer inside the block."""
+    names = {layer: name for name, layer in spiking_layers(model)}
+    spikes: dict[str, Tensor] = {}
+
+    def note(layer: SpikingLayer, _inputs: Any, output: Tensor) -> None:
+        spikes[names[layer]] = layer.spikes(output)
+
+    hooks = [layer.register_forward_hook(note) for layer in names]
+    try:
+        yield spikes
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _layer_raster(name: str, spikes: Tensor) -> LayerRaster:
+    """Choose neurons from spikes ``[T, ...]``."""
+    rows = spikes.flatten(1).bool().T
+    shown = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_NEURONS), dtype=torch.float64).round().long()
+    chosen = rows[shown.to(rows.device)].tolist()
+    return LayerRaster(
+        name=name,
+        neurons=len(rows),
+        shown=tuple(shown.tolist()),
+        spikes=tuple("".join(SPIKE if spike else SILENT for spike in row) for row in chosen),
+    )
