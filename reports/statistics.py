@@ -1,7 +1,9 @@
 """Statistics over seeds: mean and spread, paired differences, and how sure they are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +73,7 @@ def mean_interval(values: Sequence[float]) -> Difference:
         return Difference(mean, np.nan, np.nan, len(array))
     if np.ptp(array) == 0:
         return Difference(mean, mean, mean, len(array))
-    low, high = _bootstrap((array,), np.mean)
+    low, high = _bootstrap([array.tolist()], np.mean)
     return Difference(mean, low, high, len(array))
 
 
@@ -102,13 +104,13 @@ def difference(ours: pd.DataFrame, theirs: pd.DataFrame, metric: str) -> Differe
     paired = paired_difference(ours, theirs, metric)
     if paired is not None and (paired.decided or paired.n == max(len(ours), len(theirs))):
         return paired
-    first, second = ours[metric].dropna().to_numpy(float), theirs[metric].dropna().to_numpy(float)
-    if not len(first) or not len(second):
+    first, second = ours[metric].dropna().tolist(), theirs[metric].dropna().tolist()
+    if not first or not second:
         return None
-    n, mean = min(len(first), len(second)), float(first.mean() - second.mean())
+    n, mean = min(len(first), len(second)), fmean(first) - fmean(second)
     if n < FEWEST:
         return Difference(mean, np.nan, np.nan, n, paired=False)
-    low, high = _bootstrap((first, second), lambda a, b, axis=-1: a.mean(axis=axis) - b.mean(axis=axis))
+    low, high = _bootstrap([first, second], lambda a, b, axis=-1: a.mean(axis=axis) - b.mean(axis=axis))
     return Difference(mean, low, high, n, paired=False)
 
 
@@ -116,7 +118,7 @@ def _by_seed(runs: pd.DataFrame, metric: str) -> pd.Series:
     return runs.groupby("seed")[metric].mean()
 
 
-def _bootstrap(samples: tuple[np.ndarray, ...], statistic: object) -> tuple[float, float]:
+def _bootstrap(samples: Sequence[list[float]], statistic: Callable[..., Any]) -> tuple[float, float]:
     result = bootstrap(
         samples,
         statistic,

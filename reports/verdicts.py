@@ -80,7 +80,7 @@ def judge_mean(ours: Sequence[float], mean: float, std: float | None) -> Judgeme
 
 
 def judge_best(ours: Sequence[float], best: float) -> Judgement:
-    """Hold the best of some runs to the best published run, where no mean is published; as `judge_mean`, margin `EQUAL`.
+    """Hold the best of some runs to the best published one, where no mean is published; as `judge_mean`, by `EQUAL`.
 
     Parameters
     ----------

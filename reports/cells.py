@@ -1,0 +1,27 @@
+"""Cells of a study: runs that differ in nothing but the seed."""
+
+import pandas as pd
+
+TERMS = ["dataset", "architecture", "protocol", "epochs", "train_samples", "test_samples", "evaluate_on"]
+"""What runs must have in common for a comparison to be fair."""
+
+CELL = [*TERMS, "method", "time_steps", "cell_key"]
+"""What the runs of one cell have in common; the key is of the whole configuration but the seed."""
+
+
+def mean_and_std(values: pd.Series) -> tuple[float, float | None]:
+    """Mean and standard deviation (n - 1) of what is there; no deviation of a single value."""
+    std = values.std()
+    return float(values.mean()), None if pd.isna(std) else float(std)
+
+
+def percent(values: pd.Series) -> str:
+    """``89.75 ± 0.03`` for fractions, or the mean alone where there is no standard deviation."""
+    mean, std = mean_and_std(values)
+    return f"{100 * mean:.2f}" + ("" if std is None else f" ± {100 * std:.2f}")
+
+
+def on_equal_terms(runs: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    """Those of some runs that have the terms of `like`, which all has the same."""
+    terms = like[TERMS].drop_duplicates()
+    return runs.merge(terms, on=TERMS, how="inner")  # it holds missing values for equal

@@ -1,0 +1,248 @@
+"""The claims ledger: each claim of the paper held to the runs that can say something about it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from baselines.method import is_spiking, method_title
+from reports.cells import CELL, TERMS, on_equal_terms, percent
+from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
+from reports.statistics import paired_difference
+from reports.titles import dataset_title
+from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
+
+BEST, PAPER = "accuracy_best", "paper"
+
+FEW_STEPS = 5
+"""The paper's T for images; fewer is not what it claims."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the ledger.
+
+    Parameters
+    ----------
+    claim : Claim
+        What is claimed.
+    published, ours, protocol : str
+        Ready to print; the protocol names everything that is less or other than the claim's own terms.
+    judgement : Judgement
+        The verdict.
+    limits : tuple of str
+        What is to be said with a verdict: that it comes from a reduced protocol, or from other data.
+    """
+
+    claim: Claim
+    published: str
+    ours: str
+    protocol: str
+    judgement: Judgement
+    limits: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """In words and colour, with its limits."""
+        told = self.limits and self.judgement.verdict is not Verdict.NOT_RUN
+        return f"{self.judgement.verdict}" + (f" ({', '.join(self.limits)})" if told else "")
+
+
+def ledger(runs: pd.DataFrame) -> list[Entry]:
+    """Judge every claim that runs on their datasets can say something about.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one or more studies, as `reports.load.Results.runs`; only finished ones count.
+
+    Returns
+    -------
+    list of Entry
+        In the order of claims.toml, for general claims one for each dataset and network; a claim about the datasets
+        of these runs that none of them tests is an entry with the verdict *not run*.
+    """
+    finished = runs[(runs["status"] == "finished") & (runs["evaluate_on"] == "test")]
+    entries: list[Entry] = []
+    for claim in claims_about(runs["dataset"].dropna().unique()):
+        found = list(_JUDGES[type(claim)](claim, finished))
+        if not found and any(name in claim.about for name in runs["dataset"]):
+            found = [_not_run(claim)]
+        entries += found
+    return entries
+
+
+def ledger_table(entries: list[Entry]) -> pd.DataFrame:
+    """The ledger, ready to print."""
+    return pd.DataFrame(
+        {
+            "claim": entry.claim.text,
+            "published": entry.published,
+            "ours": entry.ours,
+            "protocol": entry.protocol,
+            "difference": entry.judgement.difference or "-",
+            "verdict": entry.verdict + (f": {entry.judgement.reason}" if entry.judgement.reason else ""),
+        }
+        for entry in entries
+    )
+
+
+def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+    """Hold the runs on the claim's network and T to it, the method itself first, then its other published versions."""
+    of_network = finished[finished["architecture"].map(claim.is_of)]
+    runs = _concerned(claim, of_network[of_network["time_steps"] == claim.steps])
+    own = _strongest(runs[runs["method"] == METHOD], claim)
+    if own is None:
+        return
+    entry = _accuracy_entry(claim, own)
+    if entry.judgement.verdict in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
+        entry = _with_versions(entry, claim, runs, own)
+    yield entry
+
+
+def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
+    published, ours = claim.published, (100 * runs[BEST]).tolist()
+    if published.mean is not None:
+        judgement = judge_mean(ours, published.mean, published.std)
+    elif published.best is not None:
+        judgement = judge_best(ours, published.best)
+    less, other = _less(runs, published.epochs), _other_data(claim, runs)
+    if other and runs["dataset"].iloc[0] in claim.stand_ins:
+        judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "accuracies on other data do not compare")
+    elif less and judgement.verdict is not Verdict.REPRODUCED:
+        judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "so short a training decides nothing")
+    return Entry(
+        claim, str(published), percent(runs[BEST]), _protocol(runs, less + other), judgement, _limits(less, other)
+    )
+
+
+def _with_versions(entry: Entry, claim: AccuracyClaim, runs: pd.DataFrame, own: pd.DataFrame) -> Entry:
+    """A claim that another published version of the method reproduces, on the terms of its own runs, is so partly."""
+    equal = on_equal_terms(runs, own)
+    for name, cell in equal[equal["method"].str.startswith(f"{METHOD}:")].groupby("method"):
+        if _accuracy_entry(claim, cell).judgement.verdict is Verdict.REPRODUCED:
+            reason = f"{method_title(str(name))} reproduces it with {percent(cell[BEST])}"
+            return replace(entry, judgement=Judgement(Verdict.PARTLY, entry.judgement.difference, reason))
+    return entry
+
+
+def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+    runs = _concerned(claim, finished[finished["method"] == METHOD])
+    if claim.time_steps is not None:
+        runs = runs[runs["time_steps"] == claim.time_steps]
+    cell = _strongest(runs[runs[claim.metric].notna()], claim)
+    if cell is not None:
+        judgement = judge_bound(cell[claim.metric].tolist(), claim.at_least)
+        yield _entry(claim, cell, f"> {claim.at_least:.0%}", percent(cell[claim.metric]), judgement)
+
+
+def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+    """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
+    for ours in _groups(claim, finished[finished["method"] == METHOD]):
+        others = on_equal_terms(finished[finished["method"] == claim.than], ours)
+        for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
+            own = ours[ours["time_steps"] == steps]
+            theirs = others[others["time_steps"] == steps] if is_spiking(claim.than) else others
+            difference = paired_difference(own, theirs, BEST)
+            if difference is not None:
+                judgement = judge_difference(difference.times(100), 0.0)
+                shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
+                yield _entry(claim, own, "better", shown, judgement, seeds=difference.n)
+                break
+
+
+def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+    for runs in _groups(claim, finished[finished["method"] == METHOD]):
+        few, most = runs[runs["time_steps"] == claim.time_steps], runs["time_steps"].max()
+        many = runs[runs["time_steps"] == most]
+        difference = paired_difference(few, many, BEST)
+        if difference is None or most < 2 * claim.time_steps:
+            continue
+        shown = f"T = {claim.time_steps}: {percent(few[BEST])}; T = {most}: {percent(many[BEST])}"
+        judgement = judge_difference(difference.times(100), claim.margin)
+        yield _entry(claim, few, f"within {claim.margin} points", shown, judgement, seeds=difference.n)
+
+
+_JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
+    AccuracyClaim: _accuracy,
+    BoundClaim: _bound,
+    BetterClaim: _better,
+    StepsSufficeClaim: _steps_suffice,
+}
+
+
+def _entry(
+    claim: BoundClaim | BetterClaim | StepsSufficeClaim,
+    runs: pd.DataFrame,
+    published: str,
+    ours: str,
+    judgement: Judgement,
+    *,
+    seeds: int | None = None,
+) -> Entry:
+    less, other = _less(runs, claim.epochs), _other_data(claim, runs)
+    return Entry(claim, published, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other))
+
+
+def _not_run(claim: Claim) -> Entry:
+    published = str(claim.published) if isinstance(claim, AccuracyClaim) else "-"
+    return Entry(claim, published, "-", "-", Judgement(Verdict.NOT_RUN, reason=f"`{claim.run}`"))
+
+
+def _concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs on the claim's own datasets, or, where there are none, on its stand-ins."""
+    own = runs[runs["dataset"].isin(claim.about)]
+    return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
+
+
+def _groups(claim: Claim, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The strongest group on equal terms for each dataset and network that the claim concerns."""
+    runs = runs[runs["dataset"].map(claim.concerns)] if len(runs) else runs
+    for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
+        group = _strongest(of_network, claim, by=TERMS)
+        if group is not None:
+            yield group
+
+
+def _strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
+    """Of cells on different terms the one that says most: least reduced, then most epochs, then most runs."""
+    groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
+    epochs = claim.published.epochs if isinstance(claim, AccuracyClaim) else claim.epochs
+    return max(
+        groups, key=lambda group: (-len(_less(group, epochs)), group["epochs"].iloc[0], len(group)), default=None
+    )
+
+
+def _less(runs: pd.DataFrame, epochs: int | None) -> list[str]:
+    """What some runs of a cell have less of than the claim's own terms."""
+    first = runs.iloc[0]
+    less = []
+    if epochs is not None and first["epochs"] < epochs:
+        less.append(f"{first['epochs']} of {epochs} epochs")
+    less += [
+        f"{first[column]:,} {part} samples"
+        for column, part in (("train_samples", "training"), ("test_samples", "test"))
+        if pd.notna(first[column])
+    ]
+    if first["protocol"] != PAPER:
+        less.append(f"profile {first['protocol']}")
+    return less
+
+
+def _limits(less: list[str], other: list[str]) -> tuple[str, ...]:
+    return (*(["reduced protocol"] if less else []), *(["other data"] if other else []))
+
+
+def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
+    """In how far the data are not those of the claim."""
+    first = runs.iloc[0]
+    if first["dataset"] not in claim.about:
+        return [f"on {dataset_title(first['dataset'])}"]
+    return ["on a JPEG copy"] if "JPEG copy" in str(first["data_source"]) else []
+
+
+def _protocol(runs: pd.DataFrame, deviations: list[str], seeds: int | None = None) -> str:
+    n = len(runs) if seeds is None else seeds
+    whole = [] if any("epochs" in text for text in deviations) else [f"{runs['epochs'].iloc[0]} epochs"]
+    return "; ".join([f"n = {n}", *whole, *deviations])
