@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cli
+from benchmarks.atomic import write_atomically
 from benchmarks.errors import ConfigError
 from benchmarks.study import config_path, read_study
 from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF
+from reports.compare import comparison, read_side
 from reports.load import Results, results_from_csv, results_from_tracking
 from reports.render import write_report
 
@@ -17,7 +19,7 @@ DEFAULT_FOLDER = Path("results")
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``reproduce`` and ``report`` to a command line."""
+    """Add ``reproduce``, ``report`` and ``compare`` to a command line."""
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     cli.add_study_options(reproduce)
     add_sweep_options(reproduce)
@@ -30,6 +32,13 @@ def add_commands(subparsers: Any) -> None:
     cli.add_tracking_uri(report, "MLflow tracking URI")
     add_output(report)
     report.set_defaults(command=report_command)
+
+    compare = subparsers.add_parser("compare", help="two studies, or two states of the code, side by side")
+    for side in ("a", "b"):
+        compare.add_argument(side, help="a study, or the folder of a report; with @COMMIT only its runs of that commit")
+    cli.add_tracking_uri(compare, "MLflow tracking URI")
+    compare.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown there instead of printing it")
+    compare.set_defaults(command=compare_command)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +67,16 @@ def report_command(arguments: argparse.Namespace) -> int:
     else:
         results = results_from_tracking(arguments.tracking_uri, arguments.study)
     _write(results, arguments.output, _title(arguments.study))
+    return cli.EXIT_OK
+
+
+def compare_command(arguments: argparse.Namespace) -> int:
+    """Print what differs between two studies, or two commits of one, and whether it is noise."""
+    text = comparison(*(read_side(name, arguments.tracking_uri) for name in (arguments.a, arguments.b)))
+    if arguments.output:
+        write_atomically(arguments.output, text.encode())
+    else:
+        print(text, end="")
     return cli.EXIT_OK
 
 

@@ -78,7 +78,7 @@ def ledger_table(entries: list[Entry]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": entry.claim.text,
-            "published": entry.published,
+            "claimed": entry.published,
             "ours": entry.ours,
             "protocol": entry.protocol,
             "difference": entry.judgement.difference or "-",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reports.load import results_from_csv
-from reports.render import markdown
+from reports.markdown import table_of
 from reports.tables import comparison_table
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ def results_block(rendered: Path = RENDERED) -> str:
         table = comparison_table(results.finished)
         commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
         link = f"[{folder.name}](reports/rendered/{folder.name}/report.md)"
-        parts += [f"**{link}**, made by {commands}:", markdown(table[[key for key in COLUMNS if key in table]])]
+        parts += [f"**{link}**, made by {commands}:", table_of(table[[key for key in COLUMNS if key in table]])]
     return "\n\n".join(parts)
 
 

@@ -1,40 +1,30 @@
-"""Write a report: Markdown, figures and the numbers they are made from, in one folder."""
+"""Write a report: Markdown and HTML, figures, and the numbers they are made from, in one folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.datasets.dataset import available_datasets
-from reports import figures
+from baselines.method import method_title
+from reports import figures, tables, wording
+from reports.cells import TERMS
+from reports.claims import METHOD, claims_about
+from reports.ledger import ledger, ledger_table
 from reports.load import Results
+from reports.markdown import table_of
+from reports.page import write_page
 from reports.published import published_results
-from reports.tables import comparison_table, published_table, unfinished_table
+from reports.tables.cells import without_constant
+from reports.titles import dataset_title
 from tssl_core.architecture import parse_architecture
 
 REPORT_FILE = "report.md"
 ENVIRONMENT = ("commit", "backend", "device", "processor", "cores", "threads", "platform", "python", "torch")
 DATA = ("data_source", "data_checksum")
 
-READING = """\
-*Last epoch* is the test accuracy after the last epoch. *Best epoch* is the highest test accuracy over all epochs: the
-paper counts so, which chooses by the test set and is biased upwards. Both are mean ± standard deviation over n seeds.
-*Difference* is our best-epoch mean less the published mean, or less the best where no mean was published, in
-percentage points; it is a test of the paper only where the number of epochs is the published one. *Silent* is the
-fraction of pairs of a test sample and a hidden neuron without a single spike. *ms/sample* is inference in a batch of
-100. A method without spikes has no T."""
-
-PUBLISHED_READING = """\
-None of these numbers is ours. *Here* says whether this study has a finished run of the same method, network and T,
-beside which the comparison sets the first such row; what is *published only* has none. *Seen* was checked in the
-source named, *from memory* was not. Other networks are listed for orientation and do not compare."""
-
-ANYTIME = """\
-Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
-T; mean over seeds with a band of one standard deviation."""
-
 
 def write_report(results: Results, folder: Path, *, title: str) -> Path:
-    """Write report.md, its figures and its CSV files.
+    """Write report.md, report.html, the figures and the CSV files; the same bytes for the same results.
 
     Parameters
     ----------
@@ -52,19 +42,16 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     results.write(folder)
-    parts = [f"# {title}", _summary(results)]
+    parts = [f"# {title}", _summary(results), *_claims(results)]
     if results.finished.empty:
         parts.append("No run has finished yet.")
     else:
-        parts += ["## Comparison", markdown(comparison_table(results.finished)), READING]
-        parts += _figures(results, folder)
-    parts += _published(results)
-    unfinished = unfinished_table(results.runs)
-    if not unfinished.empty:
-        parts += ["## Runs without a result", markdown(unfinished)]
-    parts += ["## Environment", markdown(_facts(results.runs))]
+        parts += [*_accuracy(results.finished), *_differences(results.finished), *_cost(results.finished)]
+        parts += [*_figures(results, folder)]
+    parts += [*_published(results), *_absent(results.runs), *_environment(results.runs)]
     path = folder / REPORT_FILE
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_page(path)
     return path
 
 
@@ -73,24 +60,63 @@ def _summary(results: Results) -> str:
     counts = results.runs["status"].value_counts()
     runs = ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
     commands = ", then ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
-    return f"Made by {commands or 'an unknown command'}. Protocol: {protocols}. Runs: {runs}."
+    return f"Made by {commands or 'an unknown command'}. Profile: {protocols}. Runs: {runs}."
 
 
-def _dataset_title(name: str) -> str:
-    known = available_datasets()
-    return known[name].title if name in known else name
+def _claims(results: Results) -> Iterator[str]:
+    yield "## Claims of the paper"
+    entries = ledger(results.runs)
+    if entries:
+        yield table_of(ledger_table(entries))
+        yield wording.VERDICTS
+    elif claims_about(results.runs["dataset"].dropna().unique()):
+        yield "The claims that these datasets could speak on need other methods or time steps than were run here."
+    else:
+        yield "The paper claims nothing about these datasets."
+
+
+def _accuracy(finished: pd.DataFrame) -> Iterator[str]:
+    yield "## Accuracy"
+    yield table_of(without_constant(tables.comparison_table(finished), ("dataset", "network", "profile")))
+    yield wording.ACCURACY
+    for _, group in finished.groupby(TERMS, sort=True, dropna=False):
+        for metric, name in (("accuracy_last", "last epoch"), ("accuracy_best", "best test epoch")):
+            by_steps = tables.accuracy_by_steps(group, metric)
+            if by_steps is not None:
+                yield f"### Methods by T: {_terms(group)}, {name}"
+                yield table_of(by_steps)
+
+
+def _differences(finished: pd.DataFrame) -> Iterator[str]:
+    title = method_title(METHOD)
+    differences = tables.difference_table(finished)
+    if not differences.empty:
+        yield f"## Differences from {title}"
+        yield table_of(differences)
+        yield wording.DIFFERENCES
+    ablation = tables.ablation_table(finished)
+    if not ablation.empty:
+        yield f"## Variants of {title}"
+        yield table_of(ablation)
+        yield wording.ABLATION
+
+
+def _cost(finished: pd.DataFrame) -> Iterator[str]:
+    yield "## Cost against accuracy"
+    yield table_of(tables.cost_table(finished))
+    yield wording.COST
 
 
 def _figures(results: Results, folder: Path) -> list[str]:
     """Draw the figures of each dataset, and apart for each network and protocol, as only equal ones compare."""
     parts = []
     for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
-        name, dataset_title = str(dataset), _dataset_title(str(dataset))
+        name, title_of = str(dataset), dataset_title(str(dataset))
         groups = list(of_dataset.groupby(["architecture", "protocol", "epochs"], sort=True))
         for number, (group, finished) in enumerate(groups, start=1):
-            file, title = name, dataset_title
+            file, title = name, title_of
             if len(groups) > 1:
-                file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(dataset_title, *group)
+                file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(title_of, *group)
             parts += _figures_of(finished, results, folder, file, title)
     return parts
 
@@ -106,7 +132,7 @@ def _figures_of(finished: pd.DataFrame, results: Results, folder: Path, file: st
     parts = _figure(heading, title, accuracy_file)
     anytime_file, curves_file = f"{file}_anytime.png", f"{file}_training.png"
     if figures.accuracy_after_each_step(finished, results.anytime, folder / anytime_file):
-        parts += [*_figure("Accuracy after each time step", title, anytime_file), ANYTIME]
+        parts += [*_figure("Accuracy after each time step", title, anytime_file), wording.ANYTIME]
     figures.training_curves(finished, results.epochs, folder / curves_file)
     return parts + _figure("Training curves", title, curves_file)
 
@@ -115,9 +141,9 @@ def _figure(heading: str, title: str, file: str) -> list[str]:
     return [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
 
 
-def _published(results: Results) -> list[str]:
+def _published(results: Results) -> Iterator[str]:
     """A table of published results for each network of the study, and one for the other networks of each dataset."""
-    parts: list[str] = []
+    found = False
     for dataset, runs in results.runs.groupby("dataset", sort=True):
         rows = [row for row in published_results() if row.dataset == dataset]
         networks = sorted({parse_architecture(architecture).plain for architecture in runs["architecture"]})
@@ -126,14 +152,28 @@ def _published(results: Results) -> list[str]:
         finished = results.finished[results.finished["dataset"] == dataset]
         for name, group in groups.items():
             if group:
-                parts += [
-                    f"## Published results: {_dataset_title(str(dataset))}, {name}",
-                    markdown(published_table(group, finished)),
-                ]
-    return [*parts, PUBLISHED_READING] if parts else ["## Published results", "None are known for these datasets."]
+                found = True
+                yield f"## Published results: {dataset_title(str(dataset))}, {name}"
+                yield table_of(tables.published_table(group, finished))
+    if found:
+        yield wording.PUBLISHED
+    else:
+        yield "## Published results"
+        yield "None are known for these datasets."
 
 
-def _facts(runs: pd.DataFrame) -> pd.DataFrame:
+def _absent(runs: pd.DataFrame) -> Iterator[str]:
+    unfinished, missing = tables.unfinished_table(runs), tables.missing_table(runs)
+    if not unfinished.empty:
+        yield "## Runs without a result"
+        yield table_of(unfinished)
+    if not missing.empty:
+        yield "## Runs that were never begun"
+        yield table_of(missing)
+        yield wording.MISSING
+
+
+def _environment(runs: pd.DataFrame) -> Iterator[str]:
     """Every value that occurs of each environment fact, as runs of one study may come from several machines."""
     rows = []
     for key in ENVIRONMENT:
@@ -142,10 +182,11 @@ def _facts(runs: pd.DataFrame) -> pd.DataFrame:
     for key in DATA:
         pairs = sorted({(str(d), str(value)) for d, value in zip(runs["dataset"], runs[key], strict=True)})
         rows.append({"fact": key, "value": ", ".join(f"{dataset}: {value}" for dataset, value in pairs)})
-    return pd.DataFrame(rows)
+    yield "## Environment"
+    yield table_of(pd.DataFrame(rows))
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Print a table as Markdown, every value as it stands."""
-    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
-    return escaped.to_markdown(index=False, disable_numparse=True)
+def _terms(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
+    network = parse_architecture(first["architecture"]).plain
+    return f"{dataset_title(first['dataset'])}, {network}, {first['epochs']} epochs"

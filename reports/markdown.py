@@ -1,0 +1,14 @@
+"""Pieces of Markdown."""
+
+import pandas as pd
+
+
+def table_of(table: pd.DataFrame) -> str:
+    """Print a table, every value as it stands."""
+    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
+    return escaped.to_markdown(index=False, disable_numparse=True)
+
+
+def figure(stem: str, alt: str) -> str:
+    """Show ``stem.png``, which leads to ``stem.svg``."""
+    return f"[![{alt}]({stem}.png)]({stem}.svg)"

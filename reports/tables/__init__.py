@@ -1,0 +1,19 @@
+"""Tables of a report: pure functions of the tidy table of runs, ready to print."""
+
+from reports.tables.ablation import ablation_table
+from reports.tables.accuracy import accuracy_by_steps, comparison_table
+from reports.tables.cost import cost_table
+from reports.tables.differences import difference_table
+from reports.tables.missing import missing_table, unfinished_table
+from reports.tables.published import published_table
+
+__all__ = [
+    "ablation_table",
+    "accuracy_by_steps",
+    "comparison_table",
+    "cost_table",
+    "difference_table",
+    "missing_table",
+    "published_table",
+    "unfinished_table",
+]

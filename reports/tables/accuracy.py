@@ -1,0 +1,92 @@
+"""Accuracy of each cell, beside what was published, and as methods by T."""
+
+import pandas as pd
+
+from baselines.method import is_spiking, method_title
+from reports.cells import CELL, percent
+from reports.published import Published, published_for
+from reports.tables.cells import NOTHING, cells_of, without_empty
+from tssl_core.architecture import parse_architecture
+
+
+def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Ours beside the published value, a row a cell.
+
+    The difference is that of the means of the best test epoch, which is how the paper counts. It is given whatever
+    the number of epochs; the columns of both say whether the protocols are equal. Columns without a value are left out.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        A row a run, see `reports.load.Results`.
+    """
+    rows = []
+    for about, runs in cells_of(finished):
+        first = runs.iloc[0]
+        network = parse_architecture(first["architecture"]).plain
+        published = published_for(first["dataset"], network, first["method"], first["time_steps"])
+        rows.append(
+            {
+                **about,
+                "last epoch %": percent(runs["accuracy_last"]),
+                "best epoch %": percent(runs["accuracy_best"]),
+                "chosen epoch %": _if_any(runs["accuracy_chosen"]),
+                "published %": _published(published),
+                "published epochs": published.epochs or "not known" if published else NOTHING,
+                "difference": _difference(100 * runs["accuracy_best"].mean(), published),
+                "silent": NOTHING if runs["silent_fraction"].isna().all() else f"{runs['silent_fraction'].mean():.1%}",
+            }
+        )
+    return without_empty(pd.DataFrame(rows))
+
+
+def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame | None:
+    """Methods by T: mean and standard deviation, `NOTHING` for cells without a finished run.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs on equal terms.
+    metric : str
+        A fraction.
+
+    Returns
+    -------
+    DataFrame or None
+        None if the methods that spike have only one T.
+    """
+    spiking = finished["method"].map(is_spiking)
+    steps = sorted(finished.loc[spiking, "time_steps"].unique())
+    if len(steps) < 2:
+        return None
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for key, runs in finished.groupby(CELL, sort=True, dropna=False):
+        cell = dict(zip(CELL, key, strict=True))
+        name = str(cell["method"])
+        column = f"T = {cell['time_steps']}" if is_spiking(name) else "no T"
+        # Cells that differ in more than T cannot share a row.
+        row = rows.setdefault((name, ""), {})
+        row = rows.setdefault((name, str(cell["cell_key"])), {}) if column in row else row
+        row[column] = percent(runs[metric])
+    columns = [f"T = {value}" for value in steps] + ([] if spiking.all() else ["no T"])
+    return pd.DataFrame(
+        {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
+        for (name, _), row in rows.items()
+    )
+
+
+def _if_any(values: pd.Series) -> str:
+    return NOTHING if values.isna().all() else percent(values)
+
+
+def _published(published: Published | None) -> str:
+    if published is None:
+        return NOTHING
+    return str(published) if published.certainty == "seen" else f"{published}, from memory"
+
+
+def _difference(best_mean: float, published: Published | None) -> str:
+    if published is None:
+        return NOTHING
+    reference = published.mean if published.mean is not None else published.best
+    return NOTHING if reference is None else f"{best_mean - reference:+.2f}"

@@ -1,0 +1,56 @@
+"""What the tables share: rows that stand for cells, in the order of readers."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from baselines.method import is_spiking, method_title
+from reports.cells import CELL
+from tssl_core.architecture import parse_architecture
+
+NOTHING = "-"
+
+
+def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
+    """What every table says of a cell, and its runs; methods in the order of their titles, then by T.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs.
+
+    Yields
+    ------
+    (dict, DataFrame)
+        Network, method, T, epochs, samples and number of runs; and the runs.
+    """
+    groups = list(finished.groupby(CELL, sort=True, dropna=False))
+    names = pd.Series([str(runs.iloc[0][CELL[:-1]].tolist()) for _, runs in groups])
+    alike = names.duplicated(keep=False)
+    for (_, runs), ambiguous in zip(groups, alike, strict=True):
+        first = runs.iloc[0]
+        yield (
+            {
+                "dataset": first["dataset"],
+                "network": parse_architecture(first["architecture"]).plain,
+                "method": method_title(first["method"]),
+                "T": first["time_steps"] if is_spiking(first["method"]) else NOTHING,
+                "profile": first["protocol"],
+                "epochs": first["epochs"],
+                "training samples": NOTHING if pd.isna(first["train_samples"]) else f"{first['train_samples']:,}",
+                # Cells that differ in a parameter alone, as of an optimiser, are told apart by their key.
+                "settings": first["cell_key"][:6] if ambiguous else NOTHING,
+                "n": len(runs),
+            },
+            runs,
+        )
+
+
+def without_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that have nothing in any row."""
+    return table.drop(columns=[column for column in table if (table[column] == NOTHING).all()])
+
+
+def without_constant(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Leave out those of some columns that say the same in every row."""
+    return table.drop(columns=[name for name in columns if name in table and table[name].nunique() == 1])

@@ -1,0 +1,43 @@
+"""What accuracy costs: time, spikes, operations, energy and memory."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from reports.cells import percent
+from reports.tables.cells import NOTHING, cells_of, without_constant, without_empty
+
+COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "ms/sample": ("latency_ms", "{:.3f}".format),
+    "ms alone": ("latency_ms_single", "{:.2f}".format),
+    "spikes": ("spikes_per_inference", "{:,.0f}".format),
+    "synops": ("synops", "{:,.0f}".format),
+    "MACs": ("macs", "{:,.0f}".format),
+    "energy nJ": ("energy_nj", "{:,.0f}".format),
+    "training s": ("training_seconds", "{:,.0f}".format),
+    "samples/s": ("train_samples_per_second", "{:,.0f}".format),
+    "memory MiB": ("peak_memory_mib", "{:,.0f}".format),
+}
+"""Columns of the table: the metric behind each, and how it is printed."""
+
+
+def cost_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Means over the runs of a cell; most accurate first within a dataset and network.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs.
+    """
+    rows = []
+    for about, runs in cells_of(finished):
+        costs = {title: _mean(runs[metric], text) for title, (metric, text) in COLUMNS.items()}
+        rows.append(
+            {**about, "last epoch %": percent(runs["accuracy_last"]), **costs, "_order": -runs["accuracy_last"].mean()}
+        )
+    table = pd.DataFrame(rows).sort_values(["dataset", "network", "_order"], kind="stable").drop(columns="_order")
+    return without_empty(without_constant(table, ("dataset", "network", "profile", "epochs", "training samples")))
+
+
+def _mean(values: pd.Series, text: Callable[[float], str]) -> str:
+    return NOTHING if values.isna().all() else text(float(values.mean()))

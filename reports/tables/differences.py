@@ -1,0 +1,70 @@
+"""Each method less TSSL-BP, seed by seed, and whether that is more than the seeds do."""
+
+import pandas as pd
+
+from baselines.method import is_spiking, method_title
+from reports.cells import CELL, TERMS
+from reports.claims import METHOD
+from reports.statistics import FEWEST, Difference, paired_difference
+
+METRICS = {"last epoch": "accuracy_last", "best epoch": "accuracy_best"}
+
+
+def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.DataFrame:
+    """Accuracy of every other method less that of `reference` on equal terms, T and seeds, in percentage points.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs.
+    reference : str
+        Name of a method. One without spikes is set beside every T of a method that spikes.
+
+    Returns
+    -------
+    DataFrame
+        A row a cell and T of the reference that share a seed; none if there is no such pair.
+    """
+    rows = []
+    for _, group in finished.groupby(TERMS, sort=True, dropna=False):
+        cells = [runs for _, runs in group.groupby(CELL, sort=True, dropna=False)]
+        own = [runs for runs in cells if runs["method"].iloc[0] == reference]
+        rows += [
+            row
+            for theirs in cells
+            if theirs["method"].iloc[0] != reference
+            for ours in own
+            if _same_steps(theirs, ours) and (row := _row(theirs, ours)) is not None
+        ]
+    table = pd.DataFrame(rows)
+    return table if table.empty else table.sort_values(["dataset", "T", "method"], kind="stable", ignore_index=True)
+
+
+def _same_steps(theirs: pd.DataFrame, ours: pd.DataFrame) -> bool:
+    names = theirs["method"].iloc[0], ours["method"].iloc[0]
+    return not all(map(is_spiking, names)) or theirs["time_steps"].iloc[0] == ours["time_steps"].iloc[0]
+
+
+def _row(theirs: pd.DataFrame, ours: pd.DataFrame) -> dict[str, object] | None:
+    found = {name: paired_difference(theirs, ours, metric) for name, metric in METRICS.items()}
+    differences = {name: value.times(100) for name, value in found.items() if value is not None}
+    if len(differences) < len(METRICS):
+        return None
+    last = differences["last epoch"]
+    return {
+        "dataset": ours["dataset"].iloc[0],
+        "T": ours["time_steps"].iloc[0],
+        "method": method_title(theirs["method"].iloc[0]),
+        "n": last.n,
+        **{f"{name}, points": str(value) for name, value in differences.items()},
+        "last epoch is": verdict_on(last),
+    }
+
+
+def verdict_on(difference: Difference) -> str:
+    """What a difference of two methods says, in words."""
+    if not difference.decided:
+        return f"undecided: {FEWEST} seeds are needed"
+    if difference.is_noise:
+        return "within the seeds' spread"
+    return "higher" if difference.mean > 0 else "lower"

@@ -1,0 +1,48 @@
+"""What a reader has to know beside each table; the definitions are in docs/protocol.md."""
+
+from reports.statistics import FEWEST
+from reports.verdicts import EQUAL, NEAR, NEAR_BOUND
+
+VERDICTS = f"""\
+*Ours* is the mean ± standard deviation of the best test epoch, as the paper counts, over n seeds. **Reproduced**: the
+mean is not below the published one by more than twice the standard error of the difference, or {EQUAL} points if that
+is more; a fraction reaches its bound; for a comparison, all of the 95 % interval of the differences seed by seed is on
+the claimed side. **Partly**: short by at most {NEAR} points (a bound: {100 * NEAR_BOUND:.0f}), fewer than {FEWEST}
+seeds, an interval that holds both, or reproduced by another published version of the method. A training that is shorter
+than the paper's, or on fewer samples, can show that a claim holds, and says *reduced protocol*; that it falls short
+decides nothing. *Other data* is a verdict from a dataset that the claim is not about."""
+
+ACCURACY = """\
+*Last epoch* is the test accuracy after the last epoch. *Best epoch* is the highest test accuracy over all epochs: the
+paper counts so, which chooses by the test set and is biased upwards. Both are mean ± standard deviation over n seeds.
+*Difference* is our best-epoch mean less the published mean, or less the best where no mean was published, in
+percentage points; it is a test of the paper only where the number of epochs is the published one. *Silent* is the
+fraction of pairs of a test sample and a hidden neuron without a single spike. A method without spikes has no T."""
+
+DIFFERENCES = f"""\
+Percentage points by which a method is above TSSL-BP on the same network, T, data and number of epochs: mean over seeds,
+each seed compared with itself, and the 95 % percentile bootstrap interval over seeds. At {FEWEST} seeds that interval
+is the range of the differences, so *higher* and *lower* then say no more than that all seeds agree; with fewer there is
+none."""
+
+ABLATION = """\
+Each variant changes what is listed and nothing else; *difference* is the variant less the method as it is, last epoch,
+seed by seed, with the interval of the table before."""
+
+COST = """\
+Means over seeds. *ms/sample* is inference in a batch of 100, *ms alone* of a single sample; *spikes*, *synops*
+(accumulates) and *MACs* are an inference's, *energy* is their arithmetic in 45 nm without memory; *training s* is
+without evaluation; *memory* is the peak, on the CPU of the whole process. Times compare only on one machine."""
+
+PUBLISHED = """\
+None of these numbers is ours. *Here* says whether this study has a finished run of the same method, network and T,
+beside which the accuracies above set the first such row; what is *published only* has none. *Seen* was checked in the
+source named, *from memory* was not. Other networks are listed for orientation and do not compare."""
+
+MISSING = """\
+Of the grid that the methods, T and seeds of this study span; a method that does not support a combination is among the
+runs without a result instead."""
+
+ANYTIME = """\
+Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
+T; mean over seeds with a band of one standard deviation."""
