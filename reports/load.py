@@ -1,6 +1,8 @@
-"""Tidy tables of runs, of epochs and of time steps, from MLflow or from the CSV files that a report leaves behind."""
+"""Tidy tables of runs, and of what each has several rows of, from MLflow or from the CSV files of an earlier report."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +10,7 @@ import pandas as pd
 from benchmarks.errors import TrackingError
 from benchmarks.records import METRIC_COLUMNS
 from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, open_store
+from reports.details import DETAILS, column_types, details_of, details_that_count, empty
 from tssl_core.errors import TSSLError
 
 RUNS_FILE, EPOCHS_FILE, ANYTIME_FILE = "results.csv", "epochs.csv", "anytime.csv"
@@ -15,6 +18,8 @@ ANYTIME_COLUMNS = ["run_key", "step", "accuracy"]
 COUNTS = ("time_steps", "seed", "epochs", "train_samples", "test_samples")
 IDENTITY = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
+
+KEY_AS_TEXT: Mapping[str, type] = {"run_key": str}
 
 
 class ReportError(TSSLError, ValueError):
@@ -35,12 +40,18 @@ class Results:
         A row an epoch, tied to its run by ``run_key``.
     anytime : DataFrame
         A row a run and time step: ``run_key``, ``step`` t, and ``accuracy`` by the first t steps of the output.
+    layers, histogram, confusion, raster : DataFrame
+        See `reports.details.DETAILS`; empty where nothing is known.
     """
 
     study: str
     runs: pd.DataFrame
     epochs: pd.DataFrame
     anytime: pd.DataFrame
+    layers: pd.DataFrame = field(default_factory=partial(empty, "layers"))
+    histogram: pd.DataFrame = field(default_factory=partial(empty, "histogram"))
+    confusion: pd.DataFrame = field(default_factory=partial(empty, "confusion"))
+    raster: pd.DataFrame = field(default_factory=partial(empty, "raster"))
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -48,10 +59,14 @@ class Results:
         return self.runs[self.runs["status"] == "finished"]
 
     def write(self, folder: Path) -> None:
-        """Write the tables into `folder`."""
-        self.runs.to_csv(folder / RUNS_FILE, index=False, lineterminator="\n")
-        self.epochs.to_csv(folder / EPOCHS_FILE, index=False, lineterminator="\n")
-        self.anytime.to_csv(folder / ANYTIME_FILE, index=False, lineterminator="\n")
+        """Write the tables into `folder`; of details only those that there are."""
+        for name, table in ((RUNS_FILE, self.runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
+            table.to_csv(folder / name, index=False, lineterminator="\n")
+        for name in DETAILS:
+            table, path = getattr(self, name), folder / f"{name}.csv"
+            path.unlink(missing_ok=True)
+            if not table.empty:
+                table.to_csv(path, index=False, lineterminator="\n")
 
 
 def results_from_tracking(uri: str, study: str) -> Results:
@@ -68,7 +83,7 @@ def results_from_tracking(uri: str, study: str) -> Results:
         raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
     epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
     anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
-    return _results(study, pd.DataFrame(run_rows), epochs, anytime)
+    return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
 
 
 def results_from_csv(folder: Path, study: str) -> Results:
@@ -77,19 +92,24 @@ def results_from_csv(folder: Path, study: str) -> Results:
     Raises
     ------
     ReportError
-        If a file is missing, is no CSV, or lacks columns; the accuracy after each time step alone may be missing,
-        as reports of before it was measured have none.
+        If a file is missing, is no CSV, or lacks columns; the accuracy after each time step and details may be
+        missing, as reports of before they were recorded have none.
     """
     runs = _read_csv(folder / RUNS_FILE, REQUIRED)
     epochs = _read_csv(folder / EPOCHS_FILE, {"run_key", "epoch"})
     path = folder / ANYTIME_FILE
     anytime = _read_csv(path, set(ANYTIME_COLUMNS)) if path.exists() else pd.DataFrame(columns=ANYTIME_COLUMNS)
-    return _results(study, runs, epochs, anytime)
+    details = {}
+    for name, detail in DETAILS.items():
+        path = folder / f"{name}.csv"
+        if path.exists():
+            details[name] = _read_csv(path, set(detail.names), column_types(name))
+    return _results(study, runs, epochs, anytime, details)
 
 
-def _read_csv(path: Path, required: set[str]) -> pd.DataFrame:
+def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS_TEXT) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"run_key": str})
+        table = pd.read_csv(path, dtype=types)
     except (OSError, ValueError) as error:
         raise ReportError(f"cannot read {path}: {error}; expected the CSV of a report") from error
     missing = required - set(table.columns)
@@ -102,7 +122,13 @@ def _epoch_columns(rows: list[dict[str, object]]) -> list[str]:
     return list(rows[0]) if rows else ["run_key", "epoch", "test_accuracy"]
 
 
-def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame, anytime: pd.DataFrame) -> Results:
+def _results(
+    study: str,
+    runs: pd.DataFrame,
+    epochs: pd.DataFrame,
+    anytime: pd.DataFrame,
+    details: Mapping[str, pd.DataFrame] | None = None,
+) -> Results:
     """Give the columns their order and types, and keep of each configuration the run that counts."""
     known = [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
     runs = runs.reindex(columns=known)
@@ -120,7 +146,8 @@ def _results(study: str, runs: pd.DataFrame, epochs: pd.DataFrame, anytime: pd.D
     runs = (
         runs.drop(columns="_finished").sort_values([*CONFIG_COLUMNS, "run_key"], kind="stable").reset_index(drop=True)
     )
-    return Results(study, runs, _points(epochs, runs, "epoch"), _points(anytime, runs, "step"))
+    points = _points(epochs, runs, "epoch"), _points(anytime, runs, "step")
+    return Results(study, runs, *points, **details_that_count(details or {}, runs))
 
 
 def _points(table: pd.DataFrame, runs: pd.DataFrame, position: str) -> pd.DataFrame:

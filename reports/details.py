@@ -1,0 +1,116 @@
+"""Tidy tables of what is known of single layers, classes and spikes of a run, from its files or from CSV."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import pandas as pd
+
+Rows: TypeAlias = Callable[[Mapping[str, Any]], Iterator[tuple[Any, ...]]]
+"""Makes the rows of one run, without its key, of `RunRecord.tables`."""
+
+
+class Detail(NamedTuple):
+    """A table with several rows a run.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        After ``run_key``.
+    rows : callable
+        Makes them.
+    """
+
+    columns: tuple[str, ...]
+    rows: Rows
+
+    @property
+    def names(self) -> list[str]:
+        """All columns."""
+        return ["run_key", *self.columns]
+
+
+def _layers(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for layer in content.get("layers", ()):
+        yield layer["name"], *(layer[name] for name in LAYER_COLUMNS)
+
+
+def _histogram(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for layer in content.get("layers", ()):
+        for spikes, pairs in enumerate(layer["spike_counts"]):
+            yield layer["name"], layer["hidden"], spikes, pairs
+
+
+def _confusion(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for label, counts in enumerate(content.get("confusion", ())):
+        for predicted, count in enumerate(counts):
+            if count:
+                yield label, predicted, count
+
+
+def _raster(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    raster = content.get("raster", {"layers": ()})
+    for layer in raster["layers"]:
+        of_sample = raster["sample"], raster["label"], raster["decision"], layer["name"], layer["neurons"]
+        for place, (neuron, spikes) in enumerate(zip(layer["shown"], layer["spikes"], strict=True)):
+            # Silent neurons can be told from the size of the layer; the first one says that the layer is there.
+            if place == 0 or "1" in spikes:
+                yield *of_sample, neuron, spikes
+
+
+LAYER_COLUMNS = ("hidden", "neurons", "silent_fraction", "never_fraction", "firing_rate", "spikes_per_sample")
+
+DETAILS = {
+    "layers": Detail(("layer", *LAYER_COLUMNS), _layers),
+    "histogram": Detail(("layer", "hidden", "spikes", "pairs"), _histogram),
+    "confusion": Detail(("label", "predicted", "count"), _confusion),
+    "raster": Detail(("sample", "label", "decision", "layer", "neurons", "neuron", "spikes"), _raster),
+}
+"""Each is an attribute of `Results` and a CSV file of that name.
+
+``layers`` has a row a spiking layer, ``histogram`` one a layer and number of spikes (`LayerActivity.spike_counts`),
+``confusion`` one a true and a predicted class with samples, ``raster`` one a neuron that spiked for the first test
+sample, with a 0 or 1 a time step, in the runs of the lowest seed (`Raster`).
+"""
+
+TEXT = ("run_key", "layer", "spikes")
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Return the table without rows."""
+    return pd.DataFrame(columns=DETAILS[name].names)
+
+
+def column_types(name: str) -> Mapping[str, type]:
+    """Columns of a CSV file that are text, whatever they look like."""
+    return {column: str for column in TEXT if column != "spikes" or name == "raster"}
+
+
+def details_of(contents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, pd.DataFrame]:
+    """Make all tables of the keys of runs and their `RunRecord.tables`; of a run that comes again, the later counts."""
+    latest = {key: content for key, content in contents if content}
+    return {
+        name: pd.DataFrame(
+            [(key, *row) for key, content in latest.items() for row in detail.rows(content)], columns=detail.names
+        )
+        for name, detail in DETAILS.items()
+    }
+
+
+def details_that_count(details: Mapping[str, pd.DataFrame], runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Keep the rows of finished runs, sorted by run; rasters only of the lowest seed of each cell.
+
+    Parameters
+    ----------
+    details : mapping
+        Tables by their names; those that are missing are taken as empty.
+    runs : DataFrame
+        The runs that count, with ``run_key``, ``cell_key``, ``seed`` and ``status``.
+    """
+    finished = runs[runs["status"] == "finished"]
+    first = finished.sort_values(["seed", "run_key"], kind="stable").drop_duplicates("cell_key")
+    tables = {}
+    for name in DETAILS:
+        table = details.get(name, empty(name))
+        table = table[table["run_key"].isin((first if name == "raster" else finished)["run_key"])]
+        tables[name] = table[DETAILS[name].names].sort_values("run_key", kind="stable").reset_index(drop=True)
+    return tables
