@@ -35,7 +35,7 @@ def add_commands(subparsers: Any) -> None:
 
     compare = subparsers.add_parser("compare", help="two studies, or two states of the code, side by side")
     for side in ("a", "b"):
-        compare.add_argument(side, help="a study, or the folder of a report; with @COMMIT only its runs of that commit")
+        compare.add_argument(side, help="folder of a report, or a study, with @COMMIT its runs of that commit")
     cli.add_tracking_uri(compare, "MLflow tracking URI")
     compare.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown there instead of printing it")
     compare.set_defaults(command=compare_command)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from reports.cells import TERMS, percent
-from reports.load import RUNS_FILE, ReportError, Results, results_from_csv, results_from_tracking
+from reports.load import RUNS_FILE, ReportError, results_from_csv, results_from_tracking
 from reports.markdown import table_of
 from reports.statistics import FEWEST, difference
 from reports.tables.cells import NOTHING
@@ -51,7 +51,7 @@ def read_side(name: str, tracking_uri: str) -> Side:
     ----------
     name : str
         A folder with the results.csv of a report, or a study in the tracking store; ``@`` and the beginning of a commit
-        behind either keeps the runs of that state of the code.
+        behind a study keeps the runs of that state of the code.
     tracking_uri : str
         Of the store.
 
@@ -60,25 +60,15 @@ def read_side(name: str, tracking_uri: str) -> Side:
     ReportError, TrackingError
         If there is no such study, or none of its runs is finished or of that commit; says which commits there are.
     """
-    place, _, commit = name.partition(AT)
-    finished = _results(place, tracking_uri).finished
-    if finished.empty:
-        raise ReportError(f"{place} has no finished run; run it first, or wait for one")
-    if commit:
-        commits = finished["commit"].astype(str)
-        chosen = finished[commits.str.startswith(commit)]
-        if chosen.empty:
-            there = ", ".join(sorted({text[:12] for text in commits}))
-            raise ReportError(f"{place} has no finished run of commit {commit}; there are runs of {there}")
-        finished = chosen
-    return Side(name, finished)
-
-
-def _results(place: str, tracking_uri: str) -> Results:
-    folder = Path(place)
+    folder = Path(name)
     if (folder / RUNS_FILE).is_file():
-        return results_from_csv(folder, folder.name)
-    return results_from_tracking(tracking_uri, place)
+        finished = results_from_csv(folder, folder.name).finished
+    else:
+        study, _, commit = name.partition(AT)
+        finished = results_from_tracking(tracking_uri, study, commit=commit).finished
+    if finished.empty:
+        raise ReportError(f"{name} has no finished run; run it first, or wait for one")
+    return Side(name, finished)
 
 
 def comparison(a: Side, b: Side) -> str:

@@ -90,7 +90,7 @@ def ledger_table(entries: list[Entry]) -> pd.DataFrame:
 
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     """Hold the runs on the claim's network and T to it, the method itself first, then its other published versions."""
-    of_network = finished[finished["architecture"].map(claim.is_of)]
+    of_network = finished[finished["architecture"].map(claim.is_of).astype(bool)]
     runs = _concerned(claim, of_network[of_network["time_steps"] == claim.steps])
     own = _strongest(runs[runs["method"] == METHOD], claim)
     if own is None:
@@ -198,7 +198,7 @@ def _concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _groups(claim: Claim, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The strongest group on equal terms for each dataset and network that the claim concerns."""
-    runs = runs[runs["dataset"].map(claim.concerns)] if len(runs) else runs
+    runs = runs[runs["dataset"].map(claim.concerns).astype(bool)]
     for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
         group = _strongest(of_network, claim, by=TERMS)
         if group is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -69,8 +70,15 @@ class Results:
                 table.to_csv(path, index=False, lineterminator="\n")
 
 
-def results_from_tracking(uri: str, study: str) -> Results:
+def results_from_tracking(uri: str, study: str, *, commit: str = "") -> Results:
     """Read a study from the tracking store.
+
+    Parameters
+    ----------
+    uri, study : str
+        Which.
+    commit : str
+        Only runs of a state of the code that begins so; by default the latest of each configuration.
 
     Raises
     ------
@@ -81,6 +89,7 @@ def results_from_tracking(uri: str, study: str) -> Results:
     run_rows, epoch_rows = tracker.rows(study)
     if not run_rows:
         raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
+    run_rows = _of_commit(run_rows, commit, study)
     epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
     anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
     return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
@@ -105,6 +114,14 @@ def results_from_csv(folder: Path, study: str) -> Results:
         if path.exists():
             details[name] = _read_csv(path, set(detail.names), column_types(name))
     return _results(study, runs, epochs, anytime, details)
+
+
+def _of_commit(rows: list[dict[str, Any]], commit: str, study: str) -> list[dict[str, Any]]:
+    chosen = [row for row in rows if str(row["commit"]).startswith(commit)]
+    if not chosen:
+        there = ", ".join(sorted({str(row["commit"])[:12] for row in rows}))
+        raise ReportError(f"study {study!r} has no run of commit {commit}; there are runs of {there}")
+    return chosen
 
 
 def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS_TEXT) -> pd.DataFrame:

@@ -68,6 +68,9 @@ def write_page(report: Path) -> Path:
     converter = Markdown(
         extensions=["tables", "toc"], extension_configs={"toc": {"toc_depth": "2-2"}}, output_format="html"
     )
+    # What a run says, such as the reason of an error, is text and never a part of the page.
+    converter.preprocessors.deregister("html_block")
+    converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
     body = FIGURE.sub(lambda match: _inline(match, report.parent), body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")

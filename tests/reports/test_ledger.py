@@ -1,0 +1,187 @@
+"""The claims ledger: the right runs for each claim, and no verdict from a reduced protocol that does not say so."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reports.claims import all_claims, claims_about, read_claims
+from reports.ledger import Entry, ledger, ledger_table
+from reports.load import ReportError
+from reports.verdicts import Verdict
+from tests.reports.made import results_of, run_row
+
+
+def three(**changes: Any) -> list[dict[str, Any]]:
+    """Three seeds of FashionMNIST 400-400 at the paper's protocol, whose mean is the published one."""
+    best = changes.pop("accuracy_best", 0.8975)
+    return [run_row(**{"seed": str(seed), "accuracy_best": best + 0.0001 * (seed - 1), **changes}) for seed in range(3)]
+
+
+def entry_of(claim: str, *runs: dict[str, Any]) -> Entry:
+    (entry,) = [entry for entry in ledger(results_of(*runs).runs) if entry.claim.id == claim]
+    return entry
+
+
+def test_runs_by_the_papers_protocol_reproduce_its_accuracy_without_further_words() -> None:
+    entry = entry_of("fashion-mnist-mlp", *three())
+    assert entry.verdict == "🟢 reproduced"
+    assert entry.ours == "89.75 ± 0.01"
+    assert entry.published == "89.75 ± 0.03 (best 89.80)"
+    assert entry.protocol == "n = 3; 100 epochs"
+    assert entry.judgement.difference == "+0.00"
+
+
+def test_runs_by_the_papers_protocol_that_fall_short_do_not_reproduce_it() -> None:
+    assert entry_of("fashion-mnist-mlp", *three(accuracy_best=0.85)).verdict == "🔴 not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"epochs": "99"}, "99 of 100 epochs"),
+        ({"protocol": "quick"}, "profile quick"),
+        ({"train_samples": "5000"}, "5,000 training samples"),
+        ({"test_samples": "500"}, "500 test samples"),
+    ],
+)
+def test_a_reduced_protocol_is_told_with_its_verdict_and_decides_nothing_when_it_falls_short(
+    change: dict[str, str], told: str
+) -> None:
+    holds, short = (
+        entry_of("fashion-mnist-mlp", *three(**change, accuracy_best=accuracy)) for accuracy in (0.8975, 0.85)
+    )
+    assert holds.verdict == "🟢 reproduced (reduced protocol)"
+    assert told in holds.protocol
+    assert short.judgement.verdict is Verdict.NOT_RUN
+    assert "decides nothing" in short.judgement.reason
+
+
+def test_of_several_protocols_the_least_reduced_one_speaks() -> None:
+    entry = entry_of("fashion-mnist-mlp", *three(epochs="30", protocol="quick", accuracy_best=0.90), *three())
+    assert entry.protocol == "n = 3; 100 epochs"
+
+
+def test_accuracy_on_other_data_is_no_verdict_on_the_paper() -> None:
+    runs = three(dataset="nmnist_simulated", architecture="12C5p1-P2-64C5-P2", time_steps="30", accuracy_best=0.9999)
+    entry = entry_of("nmnist-30-steps", *runs)
+    assert entry.judgement.verdict is Verdict.NOT_RUN
+    assert "on N-MNIST (simulated)" in entry.protocol
+
+
+def test_a_jpeg_copy_is_told() -> None:
+    architecture = "96C3p1w5d0.2-256C3p1w5-P2d0.2-384C3p1w5-P2d0.2-384C3p1w5d0.2-256C3p1w5d0.2-1024d0.2-1024d0.2"
+    runs = three(dataset="cifar10", architecture=architecture, epochs="150", data_source="JPEG copy: images")
+    entry = entry_of("cifar10-cnn1", *runs)
+    assert entry.verdict == "🟢 reproduced (other data)"
+    assert "on a JPEG copy" in entry.protocol
+
+
+def test_another_published_version_that_reproduces_a_claim_does_so_partly_and_is_named() -> None:
+    runs = [*three(accuracy_best=0.85), *three(method="tssl_bp:single-filter", accuracy_best=0.8980)]
+    entry = entry_of("fashion-mnist-mlp", *runs)
+    assert entry.judgement.verdict is Verdict.PARTLY
+    assert entry.judgement.reason == "TSSL-BP, single-filter reproduces it with 89.80 ± 0.01"
+    assert entry.ours == "85.00 ± 0.01"
+
+
+def test_a_version_on_other_terms_does_not_help() -> None:
+    runs = [*three(accuracy_best=0.85), *three(method="tssl_bp:single-filter", epochs="50", accuracy_best=0.8980)]
+    assert entry_of("fashion-mnist-mlp", *runs).judgement.verdict is Verdict.NOT_REPRODUCED
+
+
+def test_being_better_is_judged_seed_by_seed_on_equal_terms() -> None:
+    stbp = {"method": "stbp", "time_steps": "5"}
+    better = entry_of("better-than-stbp", *three(), *three(**stbp, accuracy_best=0.89))
+    worse = entry_of("better-than-stbp", *three(), *three(**stbp, accuracy_best=0.90))
+    elsewhere = entry_of("better-than-stbp", *three(), *three(**stbp, epochs="10", accuracy_best=0.89))
+    assert better.verdict == "🟢 reproduced"
+    assert better.ours == "T = 5: 89.75 ± 0.01; STBP: 89.00 ± 0.01"
+    assert better.judgement.difference == "+0.75 [+0.75, +0.75]"
+    assert worse.verdict == "🔴 not reproduced"
+    assert elsewhere.judgement.verdict is Verdict.NOT_RUN
+
+
+def test_a_method_without_spikes_is_compared_whatever_its_t() -> None:
+    entry = entry_of("better-than-ann", *three(), *three(method="ann", time_steps="1", accuracy_best=0.89))
+    assert entry.verdict == "🟢 reproduced"
+
+
+def test_five_steps_suffice_if_they_cost_no_more_than_the_margin() -> None:
+    many = three(time_steps="10", accuracy_best=0.9020)
+    assert entry_of("five-steps-suffice", *three(), *many).verdict == "🟢 reproduced"
+    more = three(time_steps="20", accuracy_best=0.9030)
+    entry = entry_of("five-steps-suffice", *three(), *many, *more)
+    assert entry.verdict == "🔴 not reproduced"
+    assert entry.ours == "T = 5: 89.75 ± 0.01; T = 20: 90.30 ± 0.01"
+
+
+def test_a_bound_on_silence_is_held_to_the_right_t_and_told_when_simulated() -> None:
+    cell: dict[str, Any] = {"dataset": "nmnist_simulated", "architecture": "12C5p1-P2-64C5-P2"}
+    runs = [
+        *three(**cell, time_steps="100", silent_fraction=0.76),
+        *three(**cell, time_steps="30", silent_fraction=0.1),
+    ]
+    assert entry_of("silent-nmnist", *runs).verdict == "🟢 reproduced (other data)"
+
+
+def test_a_claim_about_the_datasets_of_a_study_that_nothing_tests_is_not_run_and_says_what_to_run() -> None:
+    entry = entry_of("fashion-mnist-cnn", *three())
+    assert entry.verdict == "⚪ not run"
+    assert "nox -s reproduce_fashion_mnist" in entry.judgement.reason
+
+
+def test_failed_runs_and_searches_on_held_out_samples_say_nothing() -> None:
+    failed = three(status="failed")
+    assert entry_of("fashion-mnist-mlp", *failed).judgement.verdict is Verdict.NOT_RUN
+    assert entry_of("fashion-mnist-mlp", *three(evaluate_on="held_out")).judgement.verdict is Verdict.NOT_RUN
+
+
+def test_a_study_about_which_nothing_is_claimed_has_an_empty_ledger() -> None:
+    assert ledger(results_of(run_row(dataset="imagenet")).runs) == []
+
+
+def test_the_ledger_prints_every_part_of_an_entry() -> None:
+    table = ledger_table(ledger(results_of(*three(epochs="30", accuracy_best=0.85)).runs))
+    assert list(table) == ["claim", "claimed", "ours", "protocol", "difference", "verdict"]
+    first = table.iloc[0].to_dict()
+    assert first["difference"] == "-4.75"
+    assert first["verdict"] == "⚪ not run: so short a training decides nothing"
+
+
+def test_the_claims_cover_every_accuracy_of_the_paper_and_its_title() -> None:
+    kinds = pd.Series({claim.id: claim.kind for claim in all_claims()})
+    assert {"mnist", "nmnist-30-steps", "nmnist-100-steps", "fashion-mnist-mlp", "fashion-mnist-cnn"} <= set(
+        kinds.index
+    )
+    assert {"cifar10-cnn1", "cifar10-cnn2"} <= set(kinds.index)
+    assert set(kinds) == {"accuracy", "bound", "better", "steps_suffice"}
+    assert [claim.id for claim in claims_about(["cifar10"])][:2] == ["cifar10-cnn1", "cifar10-cnn2"]
+
+
+CLAIM = {"id": '"some-claim"', "kind": '"accuracy"', "text": '"It works"', "result": '"mnist-cnn"', "run": '"tssl"'}
+
+
+def one_claim(**changes: str | None) -> str:
+    values = {key: value for key, value in {**CLAIM, **changes}.items() if value is not None}
+    return "[[claim]]\n" + "\n".join(f"{key} = {value}" for key, value in values.items()) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"result": '"mnist-dream"'}, "no published result 'mnist-dream'; expected one of mnist-cnn"),
+        ({"kind": '"wish"'}, "'accuracy', 'bound', 'better', 'steps_suffice'"),
+        ({"text": None}, "text: Field required"),
+        ({"colour": '"red"'}, "colour: Extra inputs are not permitted"),
+        ({"id": '"Some Claim"'}, "id: String should match"),
+        ({"id": '"first"'}, "the id first is taken"),
+    ],
+)
+def test_a_claim_with_a_mistake_is_refused_by_name(changes: dict[str, str | None], expected: str) -> None:
+    first = one_claim(id='"first"')
+    assert len(read_claims(first)) == 1
+    with pytest.raises(ReportError) as caught:
+        read_claims(first + one_claim(**changes))
+    assert str(caught.value).startswith("claim 2")
+    assert expected in str(caught.value)

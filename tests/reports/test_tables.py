@@ -1,0 +1,128 @@
+"""Tables: what is missing is said, and nothing is compared that does not compare."""
+
+import time
+
+import pandas as pd
+import pytest
+
+from reports.load import Results
+from reports.tables import (
+    ablation_table,
+    accuracy_by_steps,
+    comparison_table,
+    cost_table,
+    difference_table,
+    missing_table,
+    unfinished_table,
+)
+from tests.reports.made import results_of, run_row
+
+GRID = [
+    run_row(method=method, time_steps=steps, seed=seed, accuracy_last=0.5 + 0.01 * int(steps) + 0.001 * int(seed))
+    for method in ("tssl_bp", "stbp")
+    for steps in ("2", "5")
+    for seed in ("0", "1", "2")
+]
+WITHOUT_ONE = [run for run in GRID if (run["method"], run["time_steps"]) != ("stbp", "5")]
+ANN = run_row(method="ann", time_steps="1", silent_fraction=None)
+
+
+def test_methods_by_t_leave_a_gap_where_a_cell_is_missing_and_a_column_to_methods_without_t() -> None:
+    table = accuracy_by_steps(results_of(*WITHOUT_ONE, ANN).finished)
+    assert table is not None
+    assert table.set_index("method").to_dict("index") == {
+        "ANN (ReLU)": {"T = 2": "-", "T = 5": "-", "no T": "89.00"},
+        "STBP": {"T = 2": "52.10 ± 0.10", "T = 5": "-", "no T": "-"},
+        "TSSL-BP": {"T = 2": "52.10 ± 0.10", "T = 5": "55.10 ± 0.10", "no T": "-"},
+    }
+
+
+def test_a_single_t_makes_no_table_of_methods_by_t() -> None:
+    assert accuracy_by_steps(results_of(run_row(), ANN).finished) is None
+
+
+def test_seeds_that_were_never_run_are_listed_and_a_whole_grid_is_not() -> None:
+    lacking = [run for run in WITHOUT_ONE if (run["method"], run["time_steps"], run["seed"]) != ("tssl_bp", "2", "1")]
+    assert missing_table(results_of(*lacking).runs).to_dict("records") == [
+        {"dataset": "fashion_mnist", "method": "STBP", "T": 5, "seeds that were not run": "0, 1, 2"},
+        {"dataset": "fashion_mnist", "method": "TSSL-BP", "T": 2, "seeds that were not run": "1"},
+    ]
+    assert missing_table(results_of(*GRID).runs).empty
+
+
+def test_a_failed_run_is_not_missing_and_a_run_without_reason_has_none() -> None:
+    failed = run_row(method="stbp", status="skipped", reason=None)
+    results = results_of(run_row(), failed)
+    assert missing_table(results.runs).empty
+    assert unfinished_table(results.runs)["reason"].tolist() == ["-"]
+
+
+def test_differences_are_from_tssl_bp_at_equal_t_and_say_what_the_seeds_say() -> None:
+    worse = [run_row(method="stbp", seed=str(seed), accuracy_last=0.88 - 0.001 * seed) for seed in range(3)]
+    ours = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(3)]
+    other_steps = [run_row(method="slayer", time_steps="10", seed=str(seed)) for seed in range(3)]
+    table = difference_table(results_of(*ours, *worse, *other_steps, ANN).finished).set_index("method")
+    assert list(table.index) == ["ANN (ReLU)", "STBP"]
+    assert table.loc["STBP", "last epoch, points"] == "-1.10 [-1.20, -1.00]"
+    assert table.loc["STBP", "last epoch is"] == "lower"
+    assert table.loc["ANN (ReLU)", "last epoch is"] == "undecided: 3 seeds are needed"
+    assert table["n"].tolist() == [1, 3]
+
+
+def test_without_tssl_bp_or_on_other_terms_there_are_no_differences() -> None:
+    assert difference_table(results_of(ANN).finished).empty
+    assert difference_table(results_of(run_row(), run_row(method="stbp", epochs="3")).finished).empty
+
+
+def test_the_ablation_says_what_each_variant_changes_and_does() -> None:
+    variant = [run_row(method="tssl_bp:single-filter", seed=str(seed), accuracy_last=0.90) for seed in range(3)]
+    own = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(3)]
+    table = ablation_table(results_of(*own, *variant, ANN).finished).set_index("variant")
+    assert list(table.index) == ["(as it is)", "single-filter"]
+    assert table.loc["single-filter", "changes"] == "filter_passes = 1"
+    assert table.loc["single-filter", "difference, points"] == "+1.00 [+1.00, +1.00]"
+    assert table.loc["single-filter", "difference is"] == "higher"
+    assert ablation_table(results_of(*own, ANN).finished).empty
+
+
+def test_cost_is_sorted_by_accuracy_and_leaves_out_what_nobody_measured() -> None:
+    results = results_of(
+        run_row(accuracy_last=0.8, synops=1234.4), run_row(method="stbp", accuracy_last=0.9, synops=None)
+    )
+    table = cost_table(results.finished)
+    assert table["method"].tolist() == ["STBP", "TSSL-BP"]
+    assert table["synops"].tolist() == ["-", "1,234"]
+    assert "MACs" not in table
+
+
+def test_an_unknown_method_is_in_every_table_under_its_own_name() -> None:
+    finished = results_of(run_row(), run_row(method="magic:new")).finished
+    for table in (comparison_table(finished), cost_table(finished), difference_table(finished)):
+        assert "magic, new" in table["method"].tolist()
+
+
+@pytest.fixture(scope="module")
+def many() -> Results:
+    rows = [
+        run_row(
+            method=method,
+            time_steps=str(steps),
+            seed=str(seed),
+            epochs=str(epochs),
+            accuracy_last=0.8 + 0.0001 * (seed % 7) * steps,
+        )
+        for method in ("tssl_bp", "tssl_bp:single-filter", "stbp", "slayer", "bptt")
+        for steps in range(1, 21)
+        for epochs in (1, 2, 5, 10)
+        for seed in range(25)
+    ]
+    assert len(rows) == 10_000
+    return results_of(*rows)
+
+
+def test_ten_thousand_runs_take_seconds(many: Results) -> None:
+    start = time.perf_counter()
+    for table in (comparison_table, cost_table, difference_table, ablation_table):
+        assert isinstance(table(many.finished), pd.DataFrame)
+    missing_table(many.runs)
+    assert time.perf_counter() - start < 20
