@@ -14,6 +14,18 @@ INSTALLED, COMPILED = VENV / "installed-from.sha256", VENV / "compiled-from.sha2
 INSTALLED_FROM = ("pyproject.toml", "constraints.txt")
 COMPILED_FROM = ("setup.py", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/*/*.[ch]")))
 
+STUDIES = {
+    "mnist": "The paper's MNIST table",
+    "fashion_mnist": "The paper's FashionMNIST table, 400-400",
+    "fashion_mnist_cnn": "The paper's FashionMNIST table, CNN",
+    "cifar10": "The paper's CIFAR-10 table, CNN1",
+    "cifar10_cnn2": "The paper's CIFAR-10 table, CNN2",
+    "nmnist": "The paper's N-MNIST table",
+    "nmnist_simulated": "The same on recordings simulated from MNIST, which are not N-MNIST",
+    "ablation": "Published versions and single changes of TSSL-BP on FashionMNIST",
+    "time_steps": "How many time steps FashionMNIST needs, 400-400",
+}
+
 MOST_JOBS = 4
 """Each takes about a gigabyte of memory."""
 
@@ -62,46 +74,18 @@ def reproduce(session: nox.Session) -> None:
     run(session, "tssl", "reproduce", "digits", "--jobs", jobs, *session.posargs)
 
 
-@nox.session
-def reproduce_mnist(session: nox.Session) -> None:
-    """The paper's MNIST table; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "mnist", *session.posargs)
+def reproduce_study(study: str, what: str) -> None:
+    """Make the session ``reproduce_<study>``."""
+
+    def reproduce(session: nox.Session) -> None:
+        run(session, "tssl", "reproduce", study, *session.posargs)
+
+    reproduce.__doc__ = f"{what}; -- --profile smoke, quick or paper."
+    nox.session(reproduce, name=f"reproduce_{study}")
 
 
-@nox.session
-def reproduce_fashion_mnist(session: nox.Session) -> None:
-    """The paper's FashionMNIST table; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "fashion_mnist", *session.posargs)
-
-
-@nox.session
-def reproduce_cifar10(session: nox.Session) -> None:
-    """The paper's CIFAR-10 table, CNN1; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "cifar10", *session.posargs)
-
-
-@nox.session
-def reproduce_cifar10_cnn2(session: nox.Session) -> None:
-    """The paper's CIFAR-10 table, CNN2; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "cifar10_cnn2", *session.posargs)
-
-
-@nox.session
-def reproduce_nmnist(session: nox.Session) -> None:
-    """The paper's N-MNIST table; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "nmnist", *session.posargs)
-
-
-@nox.session
-def reproduce_nmnist_simulated(session: nox.Session) -> None:
-    """The same on recordings simulated from MNIST, which are not N-MNIST; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "nmnist_simulated", *session.posargs)
-
-
-@nox.session
-def reproduce_ablation(session: nox.Session) -> None:
-    """Published versions and single changes of TSSL-BP on FashionMNIST; -- --profile smoke, quick or paper."""
-    run(session, "tssl", "reproduce", "ablation", *session.posargs)
+for study, what in STUDIES.items():
+    reproduce_study(study, what)
 
 
 @nox.session

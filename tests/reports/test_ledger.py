@@ -1,10 +1,12 @@
 """The claims ledger: the right runs for each claim, and no verdict from a reduced protocol that does not say so."""
 
+import re
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from benchmarks.study import config_path
 from reports.claims import all_claims, claims_about, read_claims
 from reports.ledger import Entry, ledger, ledger_table
 from reports.load import ReportError
@@ -157,6 +159,12 @@ def test_the_claims_cover_every_accuracy_of_the_paper_and_its_title() -> None:
     assert {"cifar10-cnn1", "cifar10-cnn2"} <= set(kinds.index)
     assert set(kinds) == {"accuracy", "bound", "better", "steps_suffice"}
     assert [claim.id for claim in claims_about(["cifar10"])][:2] == ["cifar10-cnn1", "cifar10-cnn2"]
+
+
+def test_what_is_to_be_run_for_a_claim_can_be_run() -> None:
+    for claim in all_claims():
+        (study,) = re.findall(r"nox -s reproduce_(\S+) -- --profile paper$", claim.run)
+        assert study == "<dataset>" or config_path(study).is_file()
 
 
 CLAIM = {"id": '"some-claim"', "kind": '"accuracy"', "text": '"It works"', "result": '"mnist-cnn"', "run": '"tssl"'}
