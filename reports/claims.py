@@ -42,6 +42,11 @@ class _Claim(BaseModel):
         """Datasets of the claim."""
         raise NotImplementedError
 
+    @property
+    def claimed(self) -> str:
+        """What is claimed, as a number where there is one, ready to print."""
+        raise NotImplementedError
+
     def concerns(self, dataset: str) -> bool:
         """Whether runs on a dataset can say something about it."""
         return dataset in self.about or dataset in self.stand_ins
@@ -105,6 +110,11 @@ class AccuracyClaim(_Claim):
         return [self.published.dataset]
 
     @property
+    def claimed(self) -> str:
+        """The published accuracy."""
+        return str(self.published)
+
+    @property
     def steps(self) -> int | None:
         """T of our runs."""
         return self.time_steps or self.published.time_steps
@@ -132,6 +142,11 @@ class BoundClaim(_GeneralClaim):
     at_least: float = Field(gt=0, le=1)
     time_steps: int | None = Field(default=None, ge=1)
 
+    @property
+    def claimed(self) -> str:
+        """The bound."""
+        return f"> {100 * self.at_least:g}"
+
     @field_validator("metric")
     @classmethod
     def _metric_exists(cls, name: str) -> str:
@@ -152,6 +167,11 @@ class BetterClaim(_GeneralClaim):
     kind: Literal["better"]
     than: str = Field(min_length=1)
 
+    @property
+    def claimed(self) -> str:
+        """Being better."""
+        return "better"
+
 
 class StepsSufficeClaim(_GeneralClaim):
     """As accurate with few steps as with many.
@@ -167,6 +187,11 @@ class StepsSufficeClaim(_GeneralClaim):
     kind: Literal["steps_suffice"]
     time_steps: int = Field(ge=1)
     margin: float = Field(ge=0)
+
+    @property
+    def claimed(self) -> str:
+        """What few steps may cost."""
+        return f"within {self.margin:g} points"
 
 
 Claim = Annotated[AccuracyClaim | BoundClaim | BetterClaim | StepsSufficeClaim, Field(discriminator="kind")]

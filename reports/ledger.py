@@ -12,6 +12,7 @@ from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim
 from reports.statistics import paired_difference
 from reports.titles import dataset_title
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
+from tssl_core.architecture import parse_architecture
 
 BEST, PAPER = "accuracy_best", "paper"
 
@@ -27,20 +28,27 @@ class Entry:
     ----------
     claim : Claim
         What is claimed.
-    published, ours, protocol : str
+    ours, protocol : str
         Ready to print; the protocol names everything that is less or other than the claim's own terms.
     judgement : Judgement
         The verdict.
     limits : tuple of str
         What is to be said with a verdict: that it comes from a reduced protocol, or from other data.
+    runs_on : str
+        Dataset and network of the runs, for a claim about any.
     """
 
     claim: Claim
-    published: str
     ours: str
     protocol: str
     judgement: Judgement
     limits: tuple[str, ...] = ()
+    runs_on: str = ""
+
+    @property
+    def title(self) -> str:
+        """The claim, and for a general one on what it was tested."""
+        return f"{self.claim.text}: {self.runs_on}" if self.runs_on else self.claim.text
 
     @property
     def verdict(self) -> str:
@@ -68,7 +76,7 @@ def ledger(runs: pd.DataFrame) -> list[Entry]:
     for claim in claims_about(runs["dataset"].dropna().unique()):
         found = list(_JUDGES[type(claim)](claim, finished))
         if not found and any(name in claim.about for name in runs["dataset"]):
-            found = [_not_run(claim)]
+            found = [not_run(claim)]
         entries += found
     return entries
 
@@ -77,8 +85,8 @@ def ledger_table(entries: list[Entry]) -> pd.DataFrame:
     """The ledger, ready to print."""
     return pd.DataFrame(
         {
-            "claim": entry.claim.text,
-            "claimed": entry.published,
+            "claim": entry.title,
+            "claimed": entry.claim.claimed,
             "ours": entry.ours,
             "protocol": entry.protocol,
             "difference": entry.judgement.difference or "-",
@@ -112,9 +120,7 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "accuracies on other data do not compare")
     elif less and judgement.verdict is not Verdict.REPRODUCED:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "so short a training decides nothing")
-    return Entry(
-        claim, str(published), percent(runs[BEST]), _protocol(runs, less + other), judgement, _limits(less, other)
-    )
+    return Entry(claim, percent(runs[BEST]), _protocol(runs, less + other), judgement, _limits(less, other))
 
 
 def _with_versions(entry: Entry, claim: AccuracyClaim, runs: pd.DataFrame, own: pd.DataFrame) -> Entry:
@@ -134,7 +140,7 @@ def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     cell = _strongest(runs[runs[claim.metric].notna()], claim)
     if cell is not None:
         judgement = judge_bound(cell[claim.metric].tolist(), claim.at_least)
-        yield _entry(claim, cell, f"> {claim.at_least:.0%}", percent(cell[claim.metric]), judgement)
+        yield _entry(claim, cell, percent(cell[claim.metric]), judgement)
 
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
@@ -148,7 +154,7 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
             if difference is not None:
                 judgement = judge_difference(difference.times(100), 0.0)
                 shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
-                yield _entry(claim, own, "better", shown, judgement, seeds=difference.n)
+                yield _entry(claim, own, shown, judgement, seeds=difference.n)
                 break
 
 
@@ -161,7 +167,7 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
             continue
         shown = f"T = {claim.time_steps}: {percent(few[BEST])}; T = {most}: {percent(many[BEST])}"
         judgement = judge_difference(difference.times(100), claim.margin)
-        yield _entry(claim, few, f"within {claim.margin} points", shown, judgement, seeds=difference.n)
+        yield _entry(claim, few, shown, judgement, seeds=difference.n)
 
 
 _JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
@@ -175,19 +181,19 @@ _JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
 def _entry(
     claim: BoundClaim | BetterClaim | StepsSufficeClaim,
     runs: pd.DataFrame,
-    published: str,
     ours: str,
     judgement: Judgement,
     *,
     seeds: int | None = None,
 ) -> Entry:
     less, other = _less(runs, claim.epochs), _other_data(claim, runs)
-    return Entry(claim, published, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other))
+    where = "" if isinstance(claim, BoundClaim) else _place(runs)
+    return Entry(claim, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other), where)
 
 
-def _not_run(claim: Claim) -> Entry:
-    published = str(claim.published) if isinstance(claim, AccuracyClaim) else "-"
-    return Entry(claim, published, "-", "-", Judgement(Verdict.NOT_RUN, reason=f"`{claim.run}`"))
+def not_run(claim: Claim) -> Entry:
+    """The line of a claim that nothing tests."""
+    return Entry(claim, "-", "-", Judgement(Verdict.NOT_RUN, reason=f"`{claim.run}`"))
 
 
 def _concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
@@ -240,6 +246,11 @@ def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
     if first["dataset"] not in claim.about:
         return [f"on {dataset_title(first['dataset'])}"]
     return ["on a JPEG copy"] if "JPEG copy" in str(first["data_source"]) else []
+
+
+def _place(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
+    return f"{dataset_title(first['dataset'])}, {parse_architecture(first['architecture']).plain}"
 
 
 def _protocol(runs: pd.DataFrame, deviations: list[str], seeds: int | None = None) -> str:

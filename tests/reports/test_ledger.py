@@ -29,7 +29,7 @@ def test_runs_by_the_papers_protocol_reproduce_its_accuracy_without_further_word
     entry = entry_of("fashion-mnist-mlp", *three())
     assert entry.verdict == "🟢 reproduced"
     assert entry.ours == "89.75 ± 0.01"
-    assert entry.published == "89.75 ± 0.03 (best 89.80)"
+    assert entry.claim.claimed == "89.75 ± 0.03 (best 89.80)"
     assert entry.protocol == "n = 3; 100 epochs"
     assert entry.judgement.difference == "+0.00"
 
@@ -98,6 +98,7 @@ def test_being_better_is_judged_seed_by_seed_on_equal_terms() -> None:
     worse = entry_of("better-than-stbp", *three(), *three(**stbp, accuracy_best=0.90))
     elsewhere = entry_of("better-than-stbp", *three(), *three(**stbp, epochs="10", accuracy_best=0.89))
     assert better.verdict == "🟢 reproduced"
+    assert better.title == "More accurate than STBP on the same network: FashionMNIST, 400-400"
     assert better.ours == "T = 5: 89.75 ± 0.01; STBP: 89.00 ± 0.01"
     assert better.judgement.difference == "+0.75 [+0.75, +0.75]"
     assert worse.verdict == "🔴 not reproduced"
