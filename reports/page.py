@@ -38,6 +38,7 @@ TEMPLATE = """\
 <style>{style}</style>
 </head>
 <body>
+{head}
 <nav>{contents}</nav>
 {body}
 </body>
@@ -74,9 +75,14 @@ def write_page(report: Path) -> Path:
     body = converter.convert(text)
     body = FIGURE.sub(lambda match: _inline(match, report.parent), body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    title = text.partition("\n")[0].lstrip("# ")
+    body = _with_badges(body)
+    title, first = text.partition("\n")[0].lstrip("# "), body.find("<h2")
     page = TEMPLATE.format(
-        title=html.escape(title), style=STYLE, contents=getattr(converter, "toc", ""), body=_with_badges(body)
+        title=html.escape(title),
+        style=STYLE,
+        head=body[:first],
+        contents=getattr(converter, "toc", ""),
+        body=body[first:],
     )
     path = report.with_name(PAGE_FILE)
     path.write_text(page, encoding="utf-8")

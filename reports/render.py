@@ -1,5 +1,6 @@
 """Write a report: Markdown and HTML, figures, and the numbers they are made from, in one folder."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,20 @@ from reports.tables.cells import without_constant
 from reports.titles import dataset_title
 from tssl_core.architecture import parse_architecture
 
-REPORT_FILE = "report.md"
-ENVIRONMENT = ("commit", "backend", "device", "processor", "cores", "threads", "platform", "python", "torch")
+REPORT_FILE, ENVIRONMENT_FILE = "report.md", "environment.json"
+ENVIRONMENT = (
+    "command",
+    "commit",
+    "code_checksum",
+    "backend",
+    "device",
+    "processor",
+    "cores",
+    "threads",
+    "platform",
+    "python",
+    "torch",
+)
 DATA = ("data_source", "data_checksum")
 
 
@@ -48,7 +61,11 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     else:
         parts += [*_accuracy(results.finished), *_differences(results.finished), *_cost(results.finished)]
         parts += [*_figures(results, folder)]
-    parts += [*_published(results), *_absent(results.runs), *_environment(results.runs)]
+    parts += [*_published(results), *_absent(results.runs)]
+    environment = _environment(results.runs)
+    (folder / ENVIRONMENT_FILE).write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
+    facts = [{"fact": key, "value": ", ".join(values)} for key, values in environment.items()]
+    parts += ["## Environment", table_of(pd.DataFrame(facts))]
     path = folder / REPORT_FILE
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     write_page(path)
@@ -92,7 +109,7 @@ def _differences(finished: pd.DataFrame) -> Iterator[str]:
     differences = tables.difference_table(finished)
     if not differences.empty:
         yield f"## Differences from {title}"
-        yield table_of(differences)
+        yield table_of(without_constant(differences, ("dataset",)))
         yield wording.DIFFERENCES
     ablation = tables.ablation_table(finished)
     if not ablation.empty:
@@ -173,17 +190,13 @@ def _absent(runs: pd.DataFrame) -> Iterator[str]:
         yield wording.MISSING
 
 
-def _environment(runs: pd.DataFrame) -> Iterator[str]:
+def _environment(runs: pd.DataFrame) -> dict[str, list[str]]:
     """Every value that occurs of each environment fact, as runs of one study may come from several machines."""
-    rows = []
-    for key in ENVIRONMENT:
-        values = sorted({str(value) for value in runs[key].dropna()})
-        rows.append({"fact": key, "value": ", ".join(values)})
+    facts = {key: sorted({str(value) for value in runs[key].dropna()}) for key in ENVIRONMENT}
     for key in DATA:
         pairs = sorted({(str(d), str(value)) for d, value in zip(runs["dataset"], runs[key], strict=True)})
-        rows.append({"fact": key, "value": ", ".join(f"{dataset}: {value}" for dataset, value in pairs)})
-    yield "## Environment"
-    yield table_of(pd.DataFrame(rows))
+        facts[key] = [f"{dataset}: {value}" for dataset, value in pairs]
+    return facts
 
 
 def _terms(runs: pd.DataFrame) -> str:
