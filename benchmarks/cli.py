@@ -137,7 +137,11 @@ def estimate_command(arguments: argparse.Namespace) -> int:
 def study_of(arguments: argparse.Namespace) -> Study:
     """Return the study that the command line names, or the part of it."""
     profile = arguments.profile or default_profile(execution_of(arguments))
-    return only(load_study(arguments.study, profile=profile, overrides=arguments.overrides), arguments.only)
+    study = only(load_study(arguments.study, profile=profile, overrides=arguments.overrides), arguments.only)
+    # What bits depend on beside the configuration belongs to the command that makes the numbers again.
+    jobs, threads = getattr(arguments, "jobs", 1), arguments.threads
+    options = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
+    return replace(study, command=study.command + options)
 
 
 def sweep(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> int:

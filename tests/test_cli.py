@@ -1,11 +1,13 @@
 """The command line as a user meets it: exit codes, one-line errors, no traceback, no half-written run left finished."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.cli import study_of
 from benchmarks.datasets import fashion_mnist_debian
 from benchmarks.datasets.mnist import MNIST, FashionMNIST
 from benchmarks.tracking import MlflowTracker
@@ -164,3 +166,10 @@ def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:
     on = sweep("sqlite:///x.db")
     assert on.returncode == 2
     assert on.stderr.startswith("tssl: error: MLflow is not installed")
+
+
+def test_the_command_that_is_logged_names_the_jobs_and_threads_that_bits_depend_on() -> None:
+    study = argparse.Namespace(study="digits", profile="smoke", overrides=[], only=[], threads=None)
+    assert study_of(study).command == "tssl reproduce digits --profile smoke"
+    study.jobs, study.threads = 2, 1
+    assert study_of(study).command == "tssl reproduce digits --profile smoke --jobs 2 --threads 1"

@@ -31,8 +31,10 @@ def write_study() -> None:
 
 
 def numbers_of(store: Store) -> list[tuple[tuple[str, str], ...]]:
-    """All that is logged, in any order, but for what is measured; as text, as MLflow knows no other parameters."""
+    """All that is logged, in any order, but for what is measured and the command; as text, as MLflow has parameters."""
     runs, epochs = store.rows("tiny")
     tables = [{"run_key": key, **tables} for key, tables in store.tables("tiny")]
     rows = [*runs, *epochs, *store.anytime_rows("tiny"), *tables]
-    return sorted(tuple((key, str(value)) for key, value in sorted(computed(row).items())) for row in rows)
+    return sorted(
+        tuple((key, str(value)) for key, value in sorted(computed(row).items()) if key != "command") for row in rows
+    )
