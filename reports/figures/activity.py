@@ -54,7 +54,7 @@ def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> F
         return None
     names, order = names_of(rows), layer_order(rows)
     figure, grid = canvas(
-        1, len(order), height=1.1 + ROW_HEIGHT * max(len(names), 2), font=SMALL, sharex=True, sharey=True
+        1, len(order), height=1.1 + ROW_HEIGHT * max(len(names), 2), font=SMALL, gap=0.06, sharex=True, sharey=True
     )
     for axes, layer in zip(grid.flat, order, strict=True):
         of_layer = rows[rows["layer"] == layer]
@@ -63,7 +63,6 @@ def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> F
         axes.set_title(f"{layer}\n{sizes} neurons" if len(order) <= MOST_LAYERS else layer, fontsize=SMALL)
     grid[0, 0].set_yticks(range(len(names)), [method_title(name) for name in names])
     grid[0, 0].set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 100))
-    figure.get_layout_engine().set(wspace=0.06)
     figure.supxlabel("silent pairs of a test sample and a neuron (%)", fontsize=FONT - 1)
     return figure
 
@@ -132,7 +131,7 @@ def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figu
     panels[0].set_yscale("log")
     panels[0].set_ylim(LEAST_SHARE, 300)
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
-    panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     figure.supxlabel("spikes of a hidden neuron for one test sample", fontsize=FONT - 1)
     figure.supylabel("share of pairs (%)", fontsize=FONT - 1)
     return figure

@@ -4,6 +4,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from reports.figures.confusion import run_shown
+from reports.figures.cost import MOST_IN_LEGEND
 from reports.figures.scales import chosen_time_steps
 from reports.load import Results
 
@@ -57,20 +58,25 @@ def of_training(finished: pd.DataFrame, results: Results) -> str:
     return f"{seeds_in_words(finished, 'bands')} {STRETCHED}"
 
 
+def _front(finished: pd.DataFrame) -> str:
+    what = (
+        "of which the methods are named" if finished["method"].nunique() > MOST_IN_LEGEND else "at which T is written"
+    )
+    return (
+        "Lines join the time steps of one method. The dotted line is the Pareto front: nothing that costs no more is more "
+        f"accurate than its points, {what}."
+    )
+
+
 def of_latency(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_against_cost` with latencies."""
-    return (
-        "Lines join the time steps of one method. The dotted line is the Pareto front: nothing here that costs no more "
-        "is more accurate than its points, at which T is written. Times are of inference in a batch of 100. "
-        f"{of_accuracies(finished, results)}"
-    )
+    return f"{_front(finished)} Times are of inference in a batch of 100. {of_accuracies(finished, results)}"
 
 
 def of_energy(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_against_cost` with energy."""
     return (
-        "Lines, and the Pareto front with T at its points, as for latency. The energy is that of the additions "
-        "(0.9 pJ) and multiply-accumulates (4.6 pJ) of one inference in 45 nm, without memory, those of a constant "
+        f"{_front(finished)} The energy is that of the additions (0.9 pJ) and multiply-accumulates (4.6 pJ) of one inference in 45 nm, without memory, those of a constant "
         f"image counted once: computed from counts, not measured. {of_accuracies(finished, results)}"
     )
 
@@ -101,7 +107,7 @@ def of_raster(finished: pd.DataFrame, results: Results) -> str:
     samples, seeds = (", ".join(str(value) for value in sorted(set(of))) for of in (rasters["sample"], shown["seed"]))
     return (
         f"Test sample {samples} on its way from the first layer at the bottom to the output at the top: "
-        "a row a neuron, at most 100 of a layer, spread evenly over it; a filled cell is a spike. "
+        "a row a neuron, at most 100 of a layer, spread evenly over it, whose size is at the left; a filled cell is a spike. "
         f"At T = {steps}, one run each, of seed {seeds}."
     )
 

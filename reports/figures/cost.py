@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from baselines.method import is_spiking, method_title
 from reports.figures.accuracy import LAST_ACCURACY, names_of
-from reports.figures.scales import stretch, time_axis, within_bounds
+from reports.figures.scales import round_numbers, stretch, time_axis, within_bounds
 from reports.figures.style import INK, SMALL, canvas, style_of
 
 COSTS = {
@@ -98,7 +98,12 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Figur
         labelled = [axes.get_legend_handles_labels() for axes in grid.flat]
         handles = {label: handle for pair in labelled for handle, label in zip(*pair, strict=True)}
         figure.legend(
-            list(handles.values()), list(handles), loc="outside lower center", ncols=4, frameon=False, fontsize=SMALL
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=math.ceil(len(handles) / math.ceil(len(handles) / 4)),
+            frameon=False,
+            fontsize=SMALL,
         )
     return figure
 
@@ -111,20 +116,9 @@ def _cost_axis(axes: Axes, cost: str, cells: pd.DataFrame) -> None:
         return
     axes.set_xscale("log")
     if cells["cost"].max() < NARROW * cells["cost"].min():
-        axes.set_xticks(_round_numbers(cells["cost"].min(), cells["cost"].max()))
+        axes.set_xticks(round_numbers(cells["cost"].min(), cells["cost"].max()))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter("{x:g}")
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, ... between two numbers, or all digits if these would be fewer than two."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1, 2, 5), range(1, 10), np.arange(10, 100) / 10):
-        numbers = [float(digit * 10.0**decade) for decade in decades for digit in digits]
-        inside = [number for number in numbers if low <= number <= high]
-        if len(inside) > 1:
-            break
-    return inside
 
 
 def _draw(axes: Axes, cells: pd.DataFrame) -> None:
@@ -145,12 +139,26 @@ def _draw(axes: Axes, cells: pd.DataFrame) -> None:
     front = pareto_front(cells)
     ends = [*front["cost"], cells["cost"].max()], [*front["mean"], front["mean"].iloc[-1]]
     axes.plot(*ends, drawstyle="steps-post", color=INK, linewidth=1.2, linestyle=":", label="Pareto front", zorder=1)
-    named = cells["method"].nunique() > MOST_IN_LEGEND
+    _name_points(axes, front, cells)
+
+
+def _name_points(axes: Axes, front: pd.DataFrame, cells: pd.DataFrame) -> None:
+    """Write T at the points of the front, or the method where no legend names it."""
+    named, middle = cells["method"].nunique() > MOST_IN_LEGEND, np.sqrt(cells["cost"].min() * cells["cost"].max())
     for point in front.itertuples():
-        text = str(point.time_steps) if is_spiking(str(point.method)) else NO_TIME
+        method = str(point.method)
+        text = str(point.time_steps) if is_spiking(method) else NO_TIME
         if named:
-            text = f"{method_title(str(point.method))}, {text}"
-        # Above and to the left of a front is nothing.
+            several = front["time_steps"].nunique() > 1
+            text = f"{method_title(method)} ({text})" if several else method_title(method)
+        # Above and to the left of a front is nothing, but long names would leave the axes there.
+        right = named and float(point.cost) < middle  # type: ignore[arg-type]
         axes.annotate(
-            text, (point.cost, point.mean), (-3, 3), textcoords="offset points", ha="right", fontsize=SMALL, color=INK
+            text,
+            (point.cost, point.mean),
+            (0 if right else -3, 4 if right else 3),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            fontsize=SMALL,
+            color=INK,
         )

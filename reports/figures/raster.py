@@ -17,6 +17,9 @@ MOST_METHODS, LONG = 4, 30
 MOST_NEURONS = 100
 """Rows of a layer, as many as are recorded."""
 
+MOST_INCHES = 6.0
+"""Height of all layers together."""
+
 OUTPUT = "output"
 OWN = "tssl_bp"
 """The method that comes first."""
@@ -44,10 +47,11 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure |
     layers = [*layer_order(rows)][::-1]
     sizes = rows.groupby("layer")["neurons"].max()
     heights = [0.5 + min(sizes[layer], MOST_NEURONS) / MOST_NEURONS for layer in layers]
+    scale = min(1.0, MOST_INCHES / sum(heights))
     figure, grid = canvas(
         len(layers),
         len(names),
-        height=0.9 + sum(heights),
+        height=0.9 + scale * sum(heights),
         font=SMALL,
         look="white",
         sharex=True,
@@ -62,7 +66,7 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure |
         for row, layer in enumerate(layers):
             _draw_layer(grid[row, column], of_method[of_method["layer"] == layer], steps, style_of(name).color)
     for row, layer in enumerate(layers):
-        grid[row, 0].set_ylabel(f"{layer}\n{sizes[layer]:,} neurons", fontsize=SMALL)
+        grid[row, 0].set_ylabel(f"{layer}\n{sizes[layer]:,}", fontsize=SMALL, rotation=0, ha="right", va="center")
     figure.supxlabel("time step", fontsize=FONT - 1)
     return figure
 

@@ -1,6 +1,7 @@
 """Axes of accuracy and of time."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,20 @@ FULL, MARGIN = 100.0, 0.5
 NEAREST = 0.09
 """Ticks are at least so far apart, as a fraction of the axis."""
 
+DIGITS_APART = 0.2
+"""The same for a logarithmic axis, whose labels stand beside each other."""
+
 ROUND = (0, 50, 90, 95, 99, 80, 98, 70, 97, 20, 40, 60, 85, 96, 10, 30, 75, 65, 99.5, 100)
 """Possible ticks, the roundest first."""
 
-FEW, FINER = 4, (1.0, 0.5, 0.1)
-"""With fewer ticks, those at multiples of these are possible, too."""
+FEW, FINER = 4, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""An axis with room for fewer ticks than that has multiples of the first of these that leave room between them."""
+
+LEAST_SPAN = 1.0
+"""Percentage points that an axis has at least, so that nothing looks like a difference that is none."""
+
+ROUND_DIGITS = (1.0, 2.0, 5.0, 3.0, 7.0, 1.5, 4.0, 6.0, 8.0, 9.0, *(np.arange(10, 100) / 10).tolist())
+"""First digits of possible ticks of a logarithmic axis, the roundest first."""
 
 ROUND_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -39,24 +49,38 @@ class AccuracyLocator(Locator):
     def tick_values(self, vmin: float, vmax: float) -> list[float]:
         """Ticks between two accuracies in percent."""
         low, high = sorted((vmin, vmax))
-        ticks: list[float] = []
-        for step in (None, *FINER):
-            if len(ticks) < FEW:
-                values = ROUND if step is None else step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
-                ticks = _with_room(ticks, [value for value in values if low <= value <= min(high, FULL)], low, high)
-        return sorted(ticks)
+        high = min(high, FULL)
+        span = float(stretched(high) - stretched(low))
+        ticks = with_room([value for value in ROUND if low <= value <= high], NEAREST * span, stretched)
+        for step in FINER if len(ticks) < FEW else ():
+            multiples = [round(step * n, 1) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+            if multiples and len(with_room(multiples, NEAREST * span, stretched)) == len(multiples):
+                return multiples
+        return ticks
+
+    def nonsingular(self, v0: float, v1: float) -> tuple[float, float]:
+        """Widen an axis that would be too narrow."""
+        low, high = super().nonsingular(v0, v1) if not np.isfinite([v0, v1]).all() else sorted((v0, v1))
+        lacking = max(0.0, LEAST_SPAN - (high - low)) / 2
+        return low - lacking, high + lacking
 
 
-def _with_room(ticks: list[float], values: list[float], low: float, high: float) -> list[float]:
-    """Add those values to ticks that have room beside the others."""
-    least = NEAREST * (stretched(high) - stretched(low))
-    places = [float(stretched(tick)) for tick in ticks]
-    result = list(ticks)
-    for value, place in zip(values, stretched(np.array(values, dtype=float)).tolist(), strict=True):
-        if all(abs(place - other) >= least for other in places):
-            result.append(value)
-            places.append(place)
-    return result
+def with_room(values: Iterable[float], least: float, place_of: Callable[[float], float | np.ndarray]) -> list[float]:
+    """Those values whose place is not less than `least` from that of an earlier one, sorted."""
+    kept: dict[float, float] = {}
+    for value in values:
+        place = float(place_of(value))
+        if all(abs(place - other) >= least for other in kept.values()):
+            kept[value] = place
+    return sorted(kept)
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Round numbers between two, for ticks of a logarithmic axis that have room beside each other."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    numbers = [float(f"{digit}e{decade}") for digit in ROUND_DIGITS for decade in decades]
+    inside = [number for number in numbers if low <= number <= high]
+    return with_room(inside, DIGITS_APART * math.log10(high / low), math.log10)
 
 
 def stretched(percent: float | np.ndarray) -> np.ndarray:

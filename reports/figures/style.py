@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from baselines.method import available_methods
 
@@ -74,11 +75,28 @@ def canvas(
     height: float = HEIGHT,
     font: int = FONT,
     look: str = "whitegrid",
+    gap: float = 0.02,
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """Make a figure as wide as a page, and an array ``[rows, columns]`` of its axes; options are those of subplots."""
+    """Make a figure as wide as a page, and an array ``[rows, columns]`` of its axes.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Of axes.
+    height : float
+        Inches.
+    font : int
+        Size of text, points.
+    look : str
+        Of seaborn's styles.
+    gap : float
+        Between axes, as a fraction of their size.
+    options
+        Of `Figure.subplots`.
+    """
     with mpl.rc_context({"font.size": font}), sns.axes_style(look):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(wspace=gap, hspace=gap))
         return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
