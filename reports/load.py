@@ -1,7 +1,7 @@
 """Tidy tables of runs, and of what each has several rows of, from MLflow or from the CSV files of an earlier report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ COUNTS = ("time_steps", "seed", "epochs", "train_samples", "test_samples")
 IDENTITY = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
 
+KERNELS_FILE = "kernels.csv"
+KERNEL_COLUMNS = ["what", "time_steps", "neurons", "milliseconds", "threads", "processor"]
 KEY_AS_TEXT: Mapping[str, type] = {"run_key": str}
 
 
@@ -43,6 +45,8 @@ class Results:
         A row a run and time step: ``run_key``, ``step`` t, and ``accuracy`` by the first t steps of the output.
     layers, histogram, confusion, raster : DataFrame
         See `reports.details.DETAILS`; empty where nothing is known.
+    kernels : DataFrame
+        See `reports.kernel_times`; of a machine, and not of the study. Empty if it was not measured.
     """
 
     study: str
@@ -53,6 +57,7 @@ class Results:
     histogram: pd.DataFrame = field(default_factory=partial(empty, "histogram"))
     confusion: pd.DataFrame = field(default_factory=partial(empty, "confusion"))
     raster: pd.DataFrame = field(default_factory=partial(empty, "raster"))
+    kernels: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=KERNEL_COLUMNS))
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -63,7 +68,7 @@ class Results:
         """Write the tables into `folder`; of details only those that there are."""
         for name, table in ((RUNS_FILE, self.runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
             table.to_csv(folder / name, index=False, lineterminator="\n")
-        for name in DETAILS:
+        for name in (*DETAILS, "kernels"):
             table, path = getattr(self, name), folder / f"{name}.csv"
             path.unlink(missing_ok=True)
             if not table.empty:
@@ -113,7 +118,9 @@ def results_from_csv(folder: Path, study: str) -> Results:
         path = folder / f"{name}.csv"
         if path.exists():
             details[name] = _read_csv(path, set(detail.names), column_types(name))
-    return _results(study, runs, epochs, anytime, details)
+    results = _results(study, runs, epochs, anytime, details)
+    path = folder / KERNELS_FILE
+    return replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS))) if path.exists() else results
 
 
 def _of_commit(rows: list[dict[str, Any]], commit: str, study: str) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from baselines.method import method_title
-from reports import figures, tables, wording
+from reports import tables, wording
 from reports.cells import TERMS
 from reports.claims import METHOD, claims_about
+from reports.figures.gallery import draw_figures
 from reports.ledger import ledger, ledger_table
 from reports.load import Results
 from reports.markdown import table_of
@@ -125,37 +126,12 @@ def _cost(finished: pd.DataFrame) -> Iterator[str]:
 
 
 def _figures(results: Results, folder: Path) -> list[str]:
-    """Draw the figures of each dataset, and apart for each network and protocol, as only equal ones compare."""
+    """Draw all figures, and return their parts of the report; each picture links to its SVG."""
     parts = []
-    for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
-        name, title_of = str(dataset), dataset_title(str(dataset))
-        groups = list(of_dataset.groupby(["architecture", "protocol", "epochs"], sort=True))
-        for number, (group, finished) in enumerate(groups, start=1):
-            file, title = name, title_of
-            if len(groups) > 1:
-                file, title = f"{name}_{number}", "{} {}, {}, {} epochs".format(title_of, *group)
-            parts += _figures_of(finished, results, folder, file, title)
+    for section in draw_figures(results, folder):
+        picture = f"[![{section.alt}]({section.stem}.png)]({section.stem}.svg)"
+        parts += [f"## {section.heading}", *([picture] if section.stem else []), section.caption]
     return parts
-
-
-def _figures_of(finished: pd.DataFrame, results: Results, folder: Path, file: str, title: str) -> list[str]:
-    """Draw the figures of runs that compare; `results` has their epochs and time steps."""
-    if figures.time_steps_of(finished).size > 1:
-        accuracy_file, heading = f"{file}_time_steps.png", "Accuracy against time steps"
-        figures.accuracy_against_time_steps(finished, folder / accuracy_file)
-    else:
-        accuracy_file, heading = f"{file}_accuracy.png", "Accuracy"
-        figures.accuracy_of_methods(finished, folder / accuracy_file)
-    parts = _figure(heading, title, accuracy_file)
-    anytime_file, curves_file = f"{file}_anytime.png", f"{file}_training.png"
-    if figures.accuracy_after_each_step(finished, results.anytime, folder / anytime_file):
-        parts += [*_figure("Accuracy after each time step", title, anytime_file), wording.ANYTIME]
-    figures.training_curves(finished, results.epochs, folder / curves_file)
-    return parts + _figure("Training curves", title, curves_file)
-
-
-def _figure(heading: str, title: str, file: str) -> list[str]:
-    return [f"## {heading}: {title}", f"![{heading} on {title}]({file})"]
 
 
 def _published(results: Results) -> Iterator[str]:

@@ -4,6 +4,8 @@ import json
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from benchmarks.records import METRIC_COLUMNS, TABLE_FILES, EpochRecord
 from benchmarks.tracking.protocol import CONFIG_COLUMNS, CURVE, TAG_COLUMNS
@@ -49,12 +51,22 @@ def run_tables(client: "MlflowClient", run: "Run", scratch: Path) -> dict[str, A
     """Content of the files of `RunRecord.tables` in one; runs of before one was written do without it."""
     tables: dict[str, Any] = {}
     if run.data.tags.get("status") == "finished":
-        there = {file.path for file in client.list_artifacts(run.info.run_id)}
-        for name in TABLE_FILES:
-            if name in there:
-                path = Path(client.download_artifacts(run.info.run_id, name, str(scratch)))
-                tables |= json.loads(path.read_text(encoding="utf-8"))
+        for path in table_files(client, run, scratch):
+            tables |= json.loads(path.read_text(encoding="utf-8"))
     return tables
+
+
+def table_files(client: "MlflowClient", run: "Run", scratch: Path) -> list[Path]:
+    """Where the files of `RunRecord.tables` are that a run has; those of a server are fetched into `scratch` first."""
+    address = urlsplit(run.info.artifact_uri)
+    if address.scheme in ("", "file"):
+        # MLflow takes a fifth of a second for what these few lines do in less than a thousandth.
+        folder = Path(url2pathname(address.path))
+        return [folder / name for name in TABLE_FILES if (folder / name).is_file()]
+    there = {file.path for file in client.list_artifacts(run.info.run_id)}
+    return [
+        Path(client.download_artifacts(run.info.run_id, name, str(scratch))) for name in TABLE_FILES if name in there
+    ]
 
 
 def in_order(client: "MlflowClient", run: "Run", name: str) -> list["Metric"]:

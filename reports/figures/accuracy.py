@@ -1,0 +1,169 @@
+"""Accuracy: of each method, against time steps, after each time step, and in the course of the training."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from baselines.method import is_spiking, method_title
+from reports.figures.panels import draw_methods
+from reports.figures.scales import ROUND_STEPS, stretch, time_axis, time_steps_of, within_bounds
+from reports.figures.style import one_pair_of_axes, style_of
+
+DASHES = ("-", "--", ":", "-.")
+ROW_HEIGHT = 0.26
+LAST_ACCURACY = "test accuracy after the last epoch (%)"
+
+
+def names_of(runs: pd.DataFrame) -> list[str]:
+    """Methods of some runs, sorted."""
+    return sorted({str(method) for method in runs["method"]})
+
+
+def accuracy_of_methods(finished: pd.DataFrame) -> Figure:
+    """Accuracy of the last epoch, a row a method, the best one on top; for studies with a single T.
+
+    Small dots are runs, the marker with its error bar is their mean and standard deviation, written out at the right.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs that compare.
+    """
+    by_method = 100 * finished.set_index("method")["accuracy_last"]
+    summary = by_method.groupby(level=0).agg(["mean", "std"]).sort_values("mean", kind="stable")
+    lower, upper = within_bounds(summary["mean"], summary["std"])
+    figure, axes = one_pair_of_axes(height=1 + ROW_HEIGHT * max(len(summary), 2))
+    stretch(axes, "x")
+    for row, (method, mean, std) in enumerate(summary.itertuples()):
+        style = style_of(str(method))
+        runs = by_method.loc[[method]]
+        axes.plot(runs, [row] * len(runs), ".", color=style.color, alpha=0.5, markersize=4)
+        axes.errorbar(mean, row, xerr=[[lower[method]], [upper[method]]], capsize=3, **style._asdict())
+        text = f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
+        axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)
+    steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
+    axes.set(xlabel=f"{LAST_ACCURACY}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
+    axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])
+    return figure
+
+
+def accuracy_against_time_steps(finished: pd.DataFrame) -> Figure:
+    """Accuracy of the last epoch against T; error bars are standard deviations over seeds.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs that compare.
+    """
+
+    def draw(axes: Axes, name: str) -> None:
+        by_steps = 100 * finished[finished["method"] == name].set_index("time_steps")["accuracy_last"]
+        summary = by_steps.groupby(level=0).agg(["mean", "std"])
+        mean, std = summary["mean"], summary["std"]
+        style = style_of(name)
+        if is_spiking(name):
+            steps, bars = mean.index.to_numpy(float), within_bounds(mean, std)
+            axes.errorbar(steps, mean, yerr=bars, capsize=3, label=method_title(name), **style._asdict())
+        else:
+            _level(axes, name, mean.iloc[0], std.iloc[0])
+
+    def finish(axes: Axes) -> None:
+        stretch(axes)
+        time_axis(axes, time_steps_of(finished).tolist() or [1])
+
+    return draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=LAST_ACCURACY)
+
+
+def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> Figure | None:
+    """Accuracy by the first t time steps against t, a line a method at its largest T; bands are standard deviations.
+
+    Parameters
+    ----------
+    finished, anytime : DataFrame
+        Finished runs that compare, and the accuracy after each time step of all runs.
+
+    Returns
+    -------
+    Figure or None
+        None if no spiking method has more than one time step.
+    """
+    curves = anytime.merge(finished[["run_key", "method", "time_steps"]], on="run_key")
+    curves = curves[curves["time_steps"] == curves.groupby("method")["time_steps"].transform("max")]
+    last = curves.loc[curves["method"].map(is_spiking), "step"].max()
+    if pd.isna(last) or last < 2:
+        return None
+
+    def draw(axes: Axes, name: str) -> None:
+        summary = (100 * curves[curves["method"] == name].set_index("step")["accuracy"]).groupby(level=0)
+        mean, std = summary.mean(), summary.std()
+        style = style_of(name)
+        if is_spiking(name):
+            label, every = f"{method_title(name)}, T = {len(mean)}", max(1, len(mean) // 10)
+            axes.plot(mean.index, mean, label=label, markevery=every, **style._asdict())
+            _band(axes, mean, std, style.color)
+        else:
+            _level(axes, name, mean.iloc[0], std.iloc[0])
+
+    def finish(axes: Axes) -> None:
+        stretch(axes)
+        time_axis(axes, [step for step in ROUND_STEPS if step <= last])
+
+    return draw_methods(
+        names_of(curves), draw, finish, xlabel="time steps t used for the decision", ylabel=LAST_ACCURACY
+    )
+
+
+def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | None:
+    """Test accuracy against epochs, mean over seeds with a band of one standard deviation.
+
+    Parameters
+    ----------
+    finished, epochs : DataFrame
+        Finished runs that compare, and the epochs of all runs.
+
+    Returns
+    -------
+    Figure or None
+        None if nothing is known of any epoch.
+    """
+    curves = epochs.merge(finished[["run_key", "method", "time_steps"]], on="run_key").dropna(subset="test_accuracy")
+    if curves.empty:
+        return None
+    single = curves["epoch"].nunique() == 1
+    all_steps = time_steps_of(curves).tolist()
+
+    def draw(axes: Axes, name: str) -> None:
+        of_method = curves[curves["method"] == name]
+        for steps, points in of_method.groupby("time_steps", sort=True):
+            summary = (100 * points.set_index("epoch")["test_accuracy"]).groupby(level=0)
+            mean, std = summary.mean(), summary.std()
+            label = f"{method_title(name)}, T = {steps}" if is_spiking(name) else method_title(name)
+            style = style_of(name)
+            marker = style.marker if single else ""
+            dashes = DASHES[all_steps.index(steps) % len(DASHES)] if is_spiking(name) else "-"
+            axes.plot(mean.index, mean, color=style.color, linestyle=dashes, marker=marker, label=label)
+            _band(axes, mean, std, style.color)
+
+    def finish(axes: Axes) -> None:
+        stretch(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+    lines = len(curves[["method", "time_steps"]].drop_duplicates())
+    return draw_methods(names_of(curves), draw, finish, lines=lines, xlabel="epoch", ylabel="test accuracy (%)")
+
+
+def _band(axes: Axes, mean: pd.Series, std: pd.Series, colour: str) -> None:
+    """Shade one standard deviation around a line, if there are several seeds."""
+    if std.notna().any():
+        below, above = within_bounds(mean, std.fillna(0))
+        axes.fill_between(mean.index, mean - below, mean + above, color=colour, alpha=0.15, linewidth=0)
+
+
+def _level(axes: Axes, method: str, mean: float, std: float) -> None:
+    """Draw a method without time as a horizontal line, with a band of one standard deviation."""
+    colour = style_of(method).color
+    axes.axhline(mean, color=colour, linestyle="--", label=f"{method_title(method)}, no time")
+    if not np.isnan(std):
+        axes.axhspan(mean - min(std, mean), mean + min(std, 100 - mean), color=colour, alpha=0.15)

@@ -1,0 +1,71 @@
+"""Which classes a method takes for which."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+from reports.figures.raster import OWN
+from reports.figures.scales import chosen_time_steps
+from reports.figures.style import SMALL, one_pair_of_axes
+
+MOST_WRITTEN = 20
+"""Classes whose counts can be read."""
+
+
+def run_shown(finished: pd.DataFrame, confusion: pd.DataFrame) -> tuple[str, int] | None:
+    """Method and T whose confusions are shown: TSSL-BP at the T that is shown, else what is most accurate."""
+    known = finished[finished["run_key"].isin(confusion["run_key"])]
+    if known.empty:
+        return None
+    own = known[(known["method"] == OWN) & (known["time_steps"] == chosen_time_steps(finished))]
+    if not own.empty:
+        return OWN, int(own["time_steps"].iloc[0])
+    means = known.groupby(["method", "time_steps"], as_index=False)["accuracy_last"].mean()
+    best = means.loc[means["accuracy_last"].idxmax()]
+    return str(best["method"]), int(best["time_steps"])
+
+
+def confusion_matrix(finished: pd.DataFrame, confusion: pd.DataFrame) -> Figure | None:
+    """Count true classes against decisions of one method, added up over seeds; shades are shares of a class.
+
+    Parameters
+    ----------
+    finished, confusion : DataFrame
+        Finished runs that compare, and the confusions of all runs; see `run_shown`.
+
+    Returns
+    -------
+    Figure or None
+        None if none are known.
+    """
+    shown = run_shown(finished, confusion)
+    if shown is None:
+        return None
+    runs = finished[(finished["method"] == shown[0]) & (finished["time_steps"] == shown[1])]
+    rows = confusion[confusion["run_key"].isin(runs["run_key"])]
+    classes = range(int(max(rows["label"].max(), rows["predicted"].max())) + 1)
+    counts = rows.groupby(["label", "predicted"])["count"].sum().unstack(fill_value=0)
+    counts = counts.reindex(index=classes, columns=classes, fill_value=0)
+    shares = 100 * counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
+    written = counts.astype(str).where(counts > 0, "")
+    figure, axes = one_pair_of_axes(height=4.6, font=SMALL + 1, look="white")
+    sns.heatmap(
+        shares,
+        ax=axes,
+        cmap="Blues",
+        norm=PowerNorm(0.5, 0, 100),  # a few mistakes are to be seen beside many decisions that are right
+        annot=written if len(classes) <= MOST_WRITTEN else None,
+        fmt="",
+        linewidths=0.5,
+        annot_kws={"fontsize": SMALL if len(classes) <= 10 else 6},
+        cbar_kws={"ticks": [0, 1, 5, 10, 25, 50, 100], "pad": 0.02},
+    )
+    axes.set(xlabel="decision", ylabel="true class")
+    axes.tick_params(axis="y", rotation=0)
+    bar = axes.collections[0].colorbar
+    if bar is not None:
+        bar.ax.tick_params(labelsize=SMALL)
+        bar.set_label("share of the true class (%)", fontsize=SMALL + 1)
+    return figure

@@ -1,0 +1,102 @@
+"""Lines of several methods: in one pair of axes, or in a panel each if they are many."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baselines.method import method_title
+from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, one_pair_of_axes
+
+MANY, COLUMNS = 7, 4
+"""Methods, or lines, that one pair of axes can hold; more get a panel each, in so many columns."""
+
+PANEL_HEIGHT = 1.6
+
+Draw = Callable[[Axes, str], None]
+"""Draws one method."""
+
+Finish = Callable[[Axes], None]
+"""Sets the axes up when all lines are there."""
+
+
+def draw_methods(
+    names: Sequence[str], draw: Draw, finish: Finish, *, xlabel: str, ylabel: str, lines: int = 0
+) -> Figure:
+    """Draw all methods into one pair of axes with a legend, or many of them, or of their lines, into a panel each."""
+    if max(len(names), lines) > MANY:
+        return _draw_panels(names, draw, finish, xlabel=xlabel, ylabel=ylabel)
+    figure, axes = one_pair_of_axes()
+    for name in names:
+        draw(axes, name)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    finish(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    # In the order in which the lines end, from top to bottom.
+    order = sorted(range(len(labels)), key=lambda index: -_end(handles[index]))
+    axes.legend(
+        [handles[index] for index in order],
+        [labels[index] for index in order],
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        frameon=False,
+    )
+    return figure
+
+
+def _end(handle: object) -> float:
+    line = handle if isinstance(handle, Line2D) else handle[0]  # type: ignore[index]  # an error bar's first part
+    return float(np.asarray(line.get_ydata(), dtype=float)[-1])
+
+
+def grid_of_panels(count: int, *, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
+    """Make so many panels on equal axes, with tick labels at the bottom of each column."""
+    rows, columns = math.ceil(count / COLUMNS), min(COLUMNS, count)
+    figure, grid = canvas(rows, columns, height=0.5 + height * rows, font=SMALL, sharex=True, sharey=True)
+    for axes in grid.flat[count:]:
+        axes.remove()
+    for axes in grid.flat[max(count - COLUMNS, 0) : count]:
+        axes.tick_params(labelbottom=True)
+    return figure, list(grid.flat[:count])
+
+
+def _draw_panels(names: Sequence[str], draw: Draw, finish: Finish, *, xlabel: str, ylabel: str) -> Figure:
+    """Draw each method into a panel of its own, on equal axes, with all the others in grey behind it."""
+    figure, panels = grid_of_panels(len(names))
+    kinds: dict[str, Line2D] = {}
+    for name, axes in zip(names, panels, strict=True):
+        for other in names:
+            draw(axes, other)
+        for line in axes.lines:
+            line.set(color=OTHERS, linewidth=0.8, linestyle="-", marker="", zorder=1)
+        for area in [*axes.collections, *axes.patches]:
+            area.remove()
+        others = len(axes.lines)
+        draw(axes, name)
+        axes.set_title(method_title(name), fontsize=SMALL)
+        finish(axes)
+        kinds |= _kinds_of_lines(axes.lines[others:], method_title(name))
+    figure.supxlabel(xlabel, fontsize=FONT)
+    figure.supylabel(ylabel, fontsize=FONT)
+    if len(kinds) > 1:
+        handles = [_in_ink(line) for line in kinds.values()]
+        figure.legend(handles, list(kinds), loc="outside upper center", ncols=len(kinds), frameon=False, fontsize=SMALL)
+    return figure
+
+
+def _kinds_of_lines(lines: Sequence[Line2D], title: str) -> dict[str, Line2D]:
+    """What the labels of lines say beside the method, each with such a line."""
+    prefix = f"{title}, "
+    labels = {str(line.get_label()): line for line in lines}
+    return {label.removeprefix(prefix): line for label, line in labels.items() if label.startswith(prefix)}
+
+
+def _in_ink(line: Line2D) -> Line2D:
+    """Make a line dashed like another one, for a legend of all methods."""
+    copy = Line2D([], [])
+    copy.update_from(line)
+    copy.set(color=INK, marker="")
+    return copy
