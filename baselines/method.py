@@ -7,6 +7,8 @@ are the same for all. A new file here with a subclass of `Method` appears in eve
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -140,9 +142,10 @@ class Method(ABC):
         """
 
 
-def available_methods() -> dict[str, Method]:
+@cache  # tables ask for the title of a method row by row
+def available_methods() -> Mapping[str, Method]:
     """Every method in this package, by name."""
-    return discover(baselines, Method)  # type: ignore[type-abstract]
+    return MappingProxyType(discover(baselines, Method))  # type: ignore[type-abstract]
 
 
 def get_method(name: str) -> Method:

@@ -3,9 +3,11 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -283,9 +285,10 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tssl-bp-suite"
 
 
-def available_datasets() -> dict[str, Dataset]:
+@cache
+def available_datasets() -> Mapping[str, Dataset]:
     """Every dataset in this package, by name."""
-    return discover(benchmarks.datasets, Dataset)  # type: ignore[type-abstract]
+    return MappingProxyType(discover(benchmarks.datasets, Dataset))  # type: ignore[type-abstract]
 
 
 def get_dataset(name: str) -> Dataset:
