@@ -23,7 +23,7 @@ GREY = np.array([0.299, 0.587, 0.114])
 MOST_BRIGHT, DARK = 0.7, 0.55
 """Colours of lines on white are no brighter, and text on what is darker is white."""
 
-UNKNOWN, OTHERS, INK = "#666666", "#c4c4c4", "#333333"
+UNKNOWN, OTHERS, INK = "#666666", "#d4d4d4", "#333333"
 """Colours of a method that is not known here, of what stands back, and of what belongs to no method."""
 
 WIDTH, HEIGHT, DPI = 7.5, 4.2, 150
