@@ -42,7 +42,3 @@ source named, *from memory* was not. Other networks are listed for orientation a
 MISSING = """\
 Of the grid that the methods, T and seeds of this study span; a method that does not support a combination is among the
 runs without a result instead."""
-
-ANYTIME = """\
-Accuracy when the decision is taken from the first t time steps of the output, for each method's runs with its largest
-T; mean over seeds with a band of one standard deviation."""

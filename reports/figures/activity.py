@@ -131,7 +131,7 @@ def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figu
     panels[0].set_yscale("log")
     panels[0].set_ylim(LEAST_SHARE, 300)
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
-    panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     figure.supxlabel("spikes of a hidden neuron for one test sample", fontsize=FONT - 1)
     figure.supylabel("share of pairs (%)", fontsize=FONT - 1)
     return figure

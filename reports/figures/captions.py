@@ -63,8 +63,8 @@ def _front(finished: pd.DataFrame) -> str:
         "of which the methods are named" if finished["method"].nunique() > MOST_IN_LEGEND else "at which T is written"
     )
     return (
-        "Lines join the time steps of one method. The dotted line is the Pareto front: nothing that costs no more is more "
-        f"accurate than its points, {what}."
+        "Lines join the time steps of one method. The dotted line is the Pareto front: nothing that costs no more is "
+        f"more accurate than its points, {what}."
     )
 
 
@@ -76,7 +76,8 @@ def of_latency(finished: pd.DataFrame, results: Results) -> str:
 def of_energy(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_against_cost` with energy."""
     return (
-        f"{_front(finished)} The energy is that of the additions (0.9 pJ) and multiply-accumulates (4.6 pJ) of one inference in 45 nm, without memory, those of a constant "
+        f"{_front(finished)} The energy is that of the additions (0.9 pJ) "
+        "and multiply-accumulates (4.6 pJ) of one inference in 45 nm, without memory, those of a constant "
         f"image counted once: computed from counts, not measured. {of_accuracies(finished, results)}"
     )
 
@@ -107,7 +108,8 @@ def of_raster(finished: pd.DataFrame, results: Results) -> str:
     samples, seeds = (", ".join(str(value) for value in sorted(set(of))) for of in (rasters["sample"], shown["seed"]))
     return (
         f"Test sample {samples} on its way from the first layer at the bottom to the output at the top: "
-        "a row a neuron, at most 100 of a layer, spread evenly over it, whose size is at the left; a filled cell is a spike. "
+        "a row a neuron, at most 100 of a layer, spread evenly over it, whose size is at the left; a filled "
+        "cell is a spike. "
         f"At T = {steps}, one run each, of seed {seeds}."
     )
 

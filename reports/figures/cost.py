@@ -23,6 +23,9 @@ COSTS = {
 
 STEPS, NO_TIME = "time_steps", "no T"
 
+LEFT = 0.25
+"""Part of an axis where a long name does not fit to the left of a point."""
+
 NARROW = 100
 """Costs within such a factor have ticks at 1, 2, 5, 10, ...; wider ones those of powers of ten."""
 
@@ -144,7 +147,8 @@ def _draw(axes: Axes, cells: pd.DataFrame) -> None:
 
 def _name_points(axes: Axes, front: pd.DataFrame, cells: pd.DataFrame) -> None:
     """Write T at the points of the front, or the method where no legend names it."""
-    named, middle = cells["method"].nunique() > MOST_IN_LEGEND, np.sqrt(cells["cost"].min() * cells["cost"].max())
+    low, high = np.log(cells["cost"].min()), np.log(cells["cost"].max())
+    named = cells["method"].nunique() > MOST_IN_LEGEND
     for point in front.itertuples():
         method = str(point.method)
         text = str(point.time_steps) if is_spiking(method) else NO_TIME
@@ -152,7 +156,7 @@ def _name_points(axes: Axes, front: pd.DataFrame, cells: pd.DataFrame) -> None:
             several = front["time_steps"].nunique() > 1
             text = f"{method_title(method)} ({text})" if several else method_title(method)
         # Above and to the left of a front is nothing, but long names would leave the axes there.
-        right = named and float(point.cost) < middle  # type: ignore[arg-type]
+        right = named and np.log(float(point.cost)) < low + LEFT * (high - low)  # type: ignore[arg-type]
         axes.annotate(
             text,
             (point.cost, point.mean),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.datasets.dataset import available_datasets
+from reports.cells import TERMS
 from reports.figures import captions
 from reports.figures.accuracy import (
     accuracy_after_each_step,
@@ -23,9 +23,7 @@ from reports.figures.raster import spikes_of_a_sample
 from reports.figures.scales import time_steps_of
 from reports.figures.style import save
 from reports.load import Results
-
-GROUP = ["architecture", "protocol", "epochs", "train_samples", "test_samples", "evaluate_on"]
-"""Runs of a dataset compare only if these are equal; each group has figures of its own."""
+from reports.titles import dataset_title
 
 LEFT_OUT = "Figures left out"
 
@@ -186,12 +184,10 @@ def draw_figures(results: Results, folder: Path) -> list[FigureSection]:
 
 def _groups(results: Results) -> Iterator[tuple[pd.DataFrame, str, str]]:
     """Finished runs that compare, with the beginning of their files' names and a title."""
-    datasets = available_datasets()
     for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
-        name = str(dataset)
-        title = datasets[name].title if name in datasets else name
-        groups = list(of_dataset.groupby(GROUP, sort=True, dropna=False))
-        varying = [index for index, column in enumerate(GROUP) if of_dataset[column].nunique(dropna=False) > 1]
+        name, title = str(dataset), dataset_title(str(dataset))
+        groups = list(of_dataset.groupby(TERMS, sort=True, dropna=False))
+        varying = [index for index, column in enumerate(TERMS) if of_dataset[column].nunique(dropna=False) > 1]
         for number, (values, finished) in enumerate(groups, start=1):
             if len(groups) == 1:
                 yield finished, name, title
@@ -199,12 +195,12 @@ def _groups(results: Results) -> Iterator[tuple[pd.DataFrame, str, str]]:
                 yield (
                     finished,
                     f"{name}_{number}",
-                    f"{title} {', '.join(_in_words(GROUP[i], values[i]) for i in varying)}",
+                    f"{title} {', '.join(_in_words(TERMS[i], values[i]) for i in varying)}",
                 )
 
 
 def _in_words(column: str, value: object) -> str:
-    """Name a value of a column of `GROUP`."""
+    """Name a value of a column of `TERMS`."""
     if column in ("architecture", "protocol"):
         return str(value)
     if column == "epochs":

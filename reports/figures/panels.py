@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -68,23 +69,29 @@ def _draw_panels(names: Sequence[str], draw: Draw, finish: Finish, *, xlabel: st
     figure, panels = grid_of_panels(len(names))
     kinds: dict[str, Line2D] = {}
     for name, axes in zip(names, panels, strict=True):
-        for other in names:
-            draw(axes, other)
-        for line in axes.lines:
-            line.set(color=OTHERS, linewidth=0.8, linestyle="-", marker="", zorder=1)
-        for area in [*axes.collections, *axes.patches]:
-            area.remove()
-        others = len(axes.lines)
         draw(axes, name)
         axes.set_title(method_title(name), fontsize=SMALL)
+        kinds |= _kinds_of_lines(axes.lines, method_title(name))
+    drawn = [list(axes.lines) for axes in panels]
+    for axes, own in zip(panels, drawn, strict=True):
+        _draw_behind(axes, [line for lines in drawn if lines is not own for line in lines])
         finish(axes)
-        kinds |= _kinds_of_lines(axes.lines[others:], method_title(name))
     figure.supxlabel(xlabel, fontsize=FONT)
     figure.supylabel(ylabel, fontsize=FONT)
     if len(kinds) > 1:
         handles = [_in_ink(line) for line in kinds.values()]
         figure.legend(handles, list(kinds), loc="outside upper center", ncols=len(kinds), frameon=False, fontsize=SMALL)
     return figure
+
+
+def _draw_behind(axes: Axes, lines: Sequence[Line2D]) -> None:
+    """Draw lines of other panels in grey behind what is there."""
+    look = {"linewidth": 0.8, "zorder": 1}
+    levels = [line for line in lines if line.axes is not None and line.get_transform() != line.axes.transData]
+    for line in levels:  # across the whole width, whatever the horizontal axis is
+        axes.axhline(float(np.asarray(line.get_ydata())[0]), color=OTHERS, **look)
+    curves = [np.column_stack(line.get_data()) for line in lines if line not in levels]
+    axes.add_collection(LineCollection(curves, colors=OTHERS, **look))
 
 
 def _kinds_of_lines(lines: Sequence[Line2D], title: str) -> dict[str, Line2D]:

@@ -29,8 +29,9 @@ FEW, FINER = 4, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 LEAST_SPAN = 1.0
 """Percentage points that an axis has at least, so that nothing looks like a difference that is none."""
 
-ROUND_DIGITS = (1.0, 2.0, 5.0, 3.0, 7.0, 1.5, 4.0, 6.0, 8.0, 9.0, *(np.arange(10, 100) / 10).tolist())
-"""First digits of possible ticks of a logarithmic axis, the roundest first."""
+FEW_DIGITS = 2
+DIGITS, MORE_DIGITS = (1, 2, 5, 3, 7, 4, 6, 8, 9), (1.5, 2.5, *(digit / 10 for digit in range(12, 100, 2)))
+"""First digits of possible ticks of a logarithmic axis, the roundest first, and more where these are too few."""
 
 ROUND_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -78,9 +79,13 @@ def with_room(values: Iterable[float], least: float, place_of: Callable[[float],
 def round_numbers(low: float, high: float) -> list[float]:
     """Round numbers between two, for ticks of a logarithmic axis that have room beside each other."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    numbers = [float(f"{digit}e{decade}") for digit in ROUND_DIGITS for decade in decades]
-    inside = [number for number in numbers if low <= number <= high]
-    return with_room(inside, DIGITS_APART * math.log10(high / low), math.log10)
+    ticks: list[float] = []
+    for digits in (DIGITS, (*DIGITS, *MORE_DIGITS)):
+        numbers = [float(f"{digit}e{decade}") for digit in digits for decade in decades]
+        ticks = with_room([n for n in numbers if low <= n <= high], DIGITS_APART * math.log10(high / low), math.log10)
+        if len(ticks) >= FEW_DIGITS:
+            break
+    return ticks
 
 
 def stretched(percent: float | np.ndarray) -> np.ndarray:

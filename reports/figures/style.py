@@ -23,7 +23,7 @@ GREY = np.array([0.299, 0.587, 0.114])
 MOST_BRIGHT, DARK = 0.7, 0.55
 """Colours of lines on white are no brighter, and text on what is darker is white."""
 
-UNKNOWN, OTHERS, INK = "#666666", "#c4c4c4", "#333333"
+UNKNOWN, OTHERS, INK = "#666666", "#d4d4d4", "#333333"
 """Colours of a method that is not known here, of what stands back, and of what belongs to no method."""
 
 WIDTH, HEIGHT, DPI = 7.5, 4.2, 150
@@ -110,7 +110,19 @@ def one_pair_of_axes(**options: Any) -> tuple[Figure, Axes]:
 def save(figure: Figure, folder: Path, stem: str) -> None:
     """Write a figure as PNG and as SVG; the same figure gives the same bytes, as neither has a date or a version."""
     sns.despine(fig=figure)
+    _fix_layout(figure)
     figure.savefig(folder / f"{stem}.png", dpi=DPI, metadata={"Software": None})
-    figure.set_layout_engine("none")  # everything has its place now
     with mpl.rc_context({"svg.hashsalt": stem}):
         figure.savefig(folder / f"{stem}.svg", metadata={"Date": None, "Creator": None})
+
+
+def _fix_layout(figure: Figure) -> None:
+    """Lay a figure out once and for all, on round places: the last digits of a layout are not the same each time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(place, 4) for place in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
+    for text in figure.texts:
+        right, up = text.get_position()
+        text.set_position((round(right, 4), round(up, 4)))

@@ -42,10 +42,11 @@ def content(
 
 
 def with_details(results: Results, contents: Mapping[str, Mapping[str, Any]] | None = None, **made: Any) -> Results:
-    """Give the finished runs details: those of their keys, else made ones, and of networks without spikes only decisions."""
+    """Give the finished runs details: those of their keys, else made ones; those without spikes have decisions only."""
     rows = zip(results.finished["run_key"], results.finished["method"], results.finished["time_steps"], strict=True)
     all_contents = {}
     for key, method, steps in rows:
         of_run = dict(content(int(steps), **made) if contents is None else contents.get(key, {}))
         all_contents[key] = {"confusion": of_run["confusion"]} if method == "ann" and of_run else of_run
-    return replace(results, **details_that_count(details_of(all_contents.items()), results.runs))
+    tables: dict[str, Any] = {**details_that_count(details_of(all_contents.items()), results.runs)}
+    return replace(results, **tables)

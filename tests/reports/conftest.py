@@ -1,0 +1,20 @@
+"""Fixtures of the tests of reports."""
+
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from reports.figures import gallery
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the pictures blank, as drawing them takes most of the time of a report."""
+
+    def save(figure: Figure, folder: Path, stem: str) -> None:
+        del figure
+        for kind in ("png", "svg"):
+            (folder / f"{stem}.{kind}").write_bytes(b"")
+
+    monkeypatch.setattr(gallery, "save", save)

@@ -1,0 +1,158 @@
+"""Which figures a study gets, what is said below them, and why one is left out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from reports.figures import gallery
+from reports.figures.captions import seeds_in_words
+from reports.figures.gallery import LEFT_OUT, FigureSection, draw_figures
+from reports.kernel_times import kernel_times
+from reports.load import ReportError, Results, results_from_csv
+from reports.render import write_report
+from tests.reports.made import results_of, run_row
+from tests.reports.made_details import with_details
+
+BENCHMARKS = Path(__file__).parents[2] / "docs" / "benchmarks.json"
+ALL = ["time_steps", "anytime", "latency", "energy", "training", "silent", "spikes", "raster", "confusion"]
+
+
+@pytest.fixture(autouse=True)
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
+    """Keep figures instead of writing them, which takes most of the time."""
+    saved: dict[str, Figure] = {}
+
+    def save(figure: Figure, folder: Path, stem: str) -> None:
+        del folder
+        assert stem not in saved
+        saved[stem] = figure
+
+    monkeypatch.setattr(gallery, "save", save)
+    return saved
+
+
+def sections_of(results: Results) -> dict[str, FigureSection]:
+    return {section.stem: section for section in draw_figures(results, Path("unused"))}
+
+
+def stems(*suffixes: str, begin: str = "fashion_mnist") -> set[str]:
+    return {f"{begin}_{suffix}" for suffix in suffixes}
+
+
+def study() -> Results:
+    runs = [
+        run_row(seed=seed, time_steps=T, energy_nj=2.0 * int(T), latency_ms=int(T) / 10) for T in "25" for seed in "01"
+    ]
+    ann = run_row(method="ann", time_steps="1", energy_nj=1.0, silent_fraction=None)
+    return with_details(results_of(*runs, ann))
+
+
+def test_a_study_with_everything_gets_every_figure_each_with_a_caption() -> None:
+    sections = sections_of(study())
+    assert set(sections) == stems(*ALL)
+    for section in sections.values():
+        assert section.caption.endswith(".")
+        assert "FashionMNIST" in section.heading
+        assert section.alt
+    assert "Mean over 1 to 2 seeds" in sections["fashion_mnist_time_steps"].caption
+    assert "At T = 5. Mean over 2 seeds; error bars are" in sections["fashion_mnist_silent"].caption
+    assert "At T = 5, one run each, of seed 0." in sections["fashion_mnist_raster"].caption
+    assert "TSSL-BP at T = 5, added up over 2 seeds" in sections["fashion_mnist_confusion"].caption
+
+
+def test_a_study_without_details_says_in_a_line_each_why_figures_are_left_out() -> None:
+    sections = sections_of(results_of(run_row()))
+    assert set(sections) == stems("accuracy", "anytime", "training") | {""}
+    left_out = sections[""]
+    assert left_out.heading == f"{LEFT_OUT}: FashionMNIST"
+    assert "- Confusion matrix: no decisions were recorded by class for these runs." in left_out.caption
+    assert left_out.caption.count("\n") == 5
+
+
+def test_missing_cells_an_unknown_method_and_failed_runs_leave_the_rest_as_it_is() -> None:
+    runs = [
+        run_row(time_steps="5", latency_ms=1.0),
+        run_row(time_steps="10", seed="1", latency_ms=2.0),
+        run_row(method="magic:new", time_steps="10", latency_ms=3.0),
+        run_row(method="stbp", status="failed", accuracy_last=None, accuracy_best=None),
+        run_row(method="ann", time_steps="1", latency_ms=None, silent_fraction=None),
+    ]
+    sections = sections_of(with_details(results_of(*runs)))
+    assert set(sections) == stems(*(name for name in ALL if name != "energy")) | {""}
+    assert "At T = 5. Not known of magic, new. One seed each, so there are no error bars." in (
+        sections["fashion_mnist_silent"].caption
+    )
+
+
+def test_a_study_without_spiking_methods_has_no_figure_of_time_or_spikes() -> None:
+    sections = sections_of(with_details(results_of(run_row(method="ann", time_steps="1", silent_fraction=None))))
+    assert set(sections) == stems("accuracy", "training", "confusion") | {""}
+
+
+def test_runs_that_do_not_compare_have_figures_of_their_own_named_by_what_differs() -> None:
+    results = results_of(run_row(), run_row(epochs="5"), run_row(epochs="5", train_samples="100"))
+    sections = sections_of(results)
+    headings = [sections[f"fashion_mnist_{number}_training"].heading for number in (1, 2, 3)]
+    assert headings == [
+        "Training curves: FashionMNIST 5 epochs, 100 train samples",
+        "Training curves: FashionMNIST 5 epochs, all train samples",
+        "Training curves: FashionMNIST 100 epochs, all train samples",
+    ]
+
+
+def test_without_any_finished_run_there_are_no_figures() -> None:
+    assert draw_figures(results_of(run_row(status="failed", accuracy_last=None)), Path("unused")) == []
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ([["0"], ["0"]], "One seed each, so there are no bands."),
+        ([["0", "1"], ["0", "1"]], "Mean over 2 seeds; bands are one standard deviation."),
+        ([["0"], ["0", "1"]], "Mean over 1 to 2 seeds; bands are one standard deviation where there are several."),
+    ],
+)
+def test_a_caption_says_over_how_many_seeds_and_what_bands_are(seeds: list[list[str]], expected: str) -> None:
+    runs = [run_row(method=name, seed=s) for name, of in zip(("stbp", "tssl_bp"), seeds, strict=True) for s in of]
+    assert seeds_in_words(results_of(*runs).finished, "bands") == expected
+
+
+def test_the_report_shows_each_png_with_a_link_to_its_svg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.render.write_page", Path.exists)
+    text = write_report(results_of(run_row()), tmp_path, title="Made").read_text()
+    assert (
+        "## Accuracy: FashionMNIST\n\n"
+        "[![Accuracy on FashionMNIST](fashion_mnist_accuracy.png)](fashion_mnist_accuracy.svg)\n\nSmall dots are runs."
+    ) in text
+
+
+def test_times_of_kernels_come_from_the_benchmarks_and_go_with_the_csv(tmp_path: Path) -> None:
+    kernels = kernel_times(BENCHMARKS)
+    reference = kernels[kernels["what"] == "reference"].set_index(["time_steps", "neurons"])
+    assert reference.loc[(5, 50 * 32 * 28 * 28), "milliseconds"] == pytest.approx(16.652 + 67.883, abs=0.01)
+    assert kernels[(kernels["what"] == "kernels") & (kernels["neurons"] == 100_000)]["time_steps"].tolist() == [
+        *(1, 2, 5, 10, 20, 50, 100)
+    ]
+    replace(results_of(run_row()), kernels=kernels).write(tmp_path)
+    again = results_from_csv(tmp_path, "made")
+    pd.testing.assert_frame_equal(again.kernels, kernels)
+    caption = sections_of(again)["kernels"].caption
+    assert caption.endswith("Measured by `nox -s bench` on AMD EPYC with 2 threads.")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"benchmarks": [], "machine_info": {"cpu": {}}}'])
+def test_a_file_without_times_of_kernels_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text(content)
+    with pytest.raises(ReportError, match="nox -s bench"):
+        kernel_times(path)
+
+
+def test_the_line_of_the_kernels_joins_layers_of_one_size(unsaved: dict[str, Figure]) -> None:
+    failed = results_of(run_row(status="failed", accuracy_last=None))
+    sections_of(replace(failed, kernels=kernel_times(BENCHMARKS)))
+    lines = [line for line in unsaved["kernels"].axes[0].lines if line.get_linestyle() == "-"]
+    assert [len(line.get_xydata()) for line in lines] == [0, 7, 7]  # type: ignore[arg-type]

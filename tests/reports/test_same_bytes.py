@@ -1,0 +1,47 @@
+"""A report is the same from MLflow and from CSV, and each time that it is written."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.config import Execution
+from benchmarks.study import load_study
+from benchmarks.sweep import run_study
+from benchmarks.tracking import MlflowTracker
+from reports.details import DETAILS
+from reports.load import results_from_csv, results_from_tracking
+from reports.render import write_report
+
+METHODS = ("ann", "tssl_bp", "tssl_bp:single-filter")
+PLOTS = ("accuracy", "anytime", "latency", "energy", "training", "silent", "spikes", "raster", "confusion")
+
+
+def test_a_report_is_the_same_from_mlflow_and_from_its_csv_and_byte_for_byte_the_second_time(
+    store: str, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(store)
+    study = load_study("digits", profile="smoke")
+    cells = tuple(cell for cell in study.cells if cell.config.method in METHODS)
+    run_study(replace(study, cells=cells), Execution(device="cpu"), tracker)
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    write_report(results_from_tracking(store, "digits"), folders[0], title="Digits")
+    write_report(results_from_tracking(store, "digits"), folders[1], title="Digits")
+    write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits")
+    files = sorted(path.name for path in folders[0].iterdir())
+    tables = [f"{name}.csv" for name in ("results", "epochs", "anytime", *DETAILS)]
+    plots = [f"digits_{plot}.{kind}" for plot in PLOTS for kind in ("png", "svg")]
+    assert files == sorted([*tables, *plots, "report.md", "report.html", "environment.json"])
+    for name in files:
+        contents = {(folder / name).read_bytes() for folder in folders}
+        assert len(contents) == 1, name
+    text = (folders[0] / "report.md").read_text()
+    for part in (
+        "# Digits",
+        "## Claims of the paper",
+        "## Accuracy",
+        "## Cost against accuracy",
+        "ANN (ReLU)",
+        "TSSL-BP, single-filter",
+        "![Training curves",
+        "## Environment",
+    ):
+        assert part in text
