@@ -13,7 +13,7 @@ from reports.claims import METHOD, claims_about
 from reports.figures.gallery import draw_figures
 from reports.ledger import ledger, ledger_table
 from reports.load import Results
-from reports.markdown import table_of
+from reports.markdown import figure, table_of
 from reports.page import write_page
 from reports.published import published_results
 from reports.tables.cells import without_constant
@@ -129,8 +129,8 @@ def _figures(results: Results, folder: Path) -> list[str]:
     """Draw all figures, and return their parts of the report; each picture links to its SVG."""
     parts = []
     for section in draw_figures(results, folder):
-        picture = f"[![{section.alt}]({section.stem}.png)]({section.stem}.svg)"
-        parts += [f"## {section.heading}", *([picture] if section.stem else []), section.caption]
+        picture = [figure(section.stem, section.alt)] if section.stem else []
+        parts += [f"## {section.heading}", *picture, section.caption]
     return parts
 
 
