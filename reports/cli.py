@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks.study import config_path, read_study
 from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
+from reports.kernel_times import kernel_times
 from reports.load import Results, results_from_csv, results_from_tracking
 from reports.render import write_report
 
@@ -44,6 +46,9 @@ def add_commands(subparsers: Any) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Option of the commands that write a report."""
     parser.add_argument("--output", type=Path, help=f"folder of the report (default: {DEFAULT_FOLDER}/<study>)")
+    parser.add_argument(
+        "--bench", type=Path, metavar="JSON", help="show kernel speed, from what nox -s bench wrote"
+    )
 
 
 def reproduce_command(arguments: argparse.Namespace) -> int:
@@ -56,7 +61,7 @@ def reproduce_command(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return code
     results = results_from_tracking(arguments.tracking_uri, study.name)
-    tracker.log_report(study.name, _write(results, arguments.output, study.title))
+    tracker.log_report(study.name, _write(results, arguments, study.title))
     return code
 
 
@@ -66,7 +71,7 @@ def report_command(arguments: argparse.Namespace) -> int:
         results = results_from_csv(arguments.from_csv, arguments.study)
     else:
         results = results_from_tracking(arguments.tracking_uri, arguments.study)
-    _write(results, arguments.output, _title(arguments.study))
+    _write(results, arguments, _title(arguments.study))
     return cli.EXIT_OK
 
 
@@ -88,9 +93,11 @@ def _title(study: str) -> str:
         return study
 
 
-def _write(results: Results, output: Path | None, title: str) -> Path:
+def _write(results: Results, arguments: argparse.Namespace, title: str) -> Path:
     """Write a report, print its path, and return its folder."""
-    folder = output or DEFAULT_FOLDER / results.study
+    folder: Path = arguments.output or DEFAULT_FOLDER / results.study
+    if arguments.bench:
+        results = replace(results, kernels=kernel_times(arguments.bench))
     path = write_report(results, folder, title=title)
     print(f"report: {path.resolve()}")
     return folder
