@@ -164,12 +164,14 @@ class RunConfig(BaseModel):
     def task(self) -> Task:
         """Return what the method is asked to solve."""
         dataset = get_dataset(self.dataset)
+        input_shape, outputs = dataset.sizes(self.parameters_of_dataset())
         return Task(
             architecture=parse_architecture(self.architecture),
-            input_shape=dataset.input_shape,
-            classes=dataset.classes,
+            input_shape=input_shape,
+            classes=outputs,
             time_steps=self.time_steps,
             events=dataset.events,
+            sequences=dataset.task == "sequences",
         )
 
     def method_parameters(self) -> Any:
