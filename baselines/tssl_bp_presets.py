@@ -20,8 +20,6 @@ _GRADIENT_OF_2020 = {
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # The paper's text, and the code until 87a678f of 29 October 2020, filter the target once.
     "single-filter": {"filter_passes": 1},
-    # The authors' last version by another name, for studies whose other variants filter the target once.
-    "double-filter": {"filter_passes": 2},
     # d0a06b7 of 2 June 2020, "ready for submission": the intra-neuron term is commented out.
     "paper-2020-06": {
         "lif": {"tau_s": 2.0},
