@@ -51,7 +51,7 @@ class RunConfig(BaseModel):
     architecture : str
         Hidden layers, see `tssl_core.architecture`.
     time_steps : int
-        T; 1 for methods without spikes, whatever was asked.
+        T; 1 for methods without spikes, whatever was asked, unless the targets are spike trains.
     seed : int
         Of all random streams, see `benchmarks.seeding`.
     epochs, batch_size : int
@@ -119,7 +119,9 @@ class RunConfig(BaseModel):
     @classmethod
     def _time_steps_of_method(cls, time_steps: int, info: ValidationInfo) -> int:
         spiking = "method" not in info.data or get_method(info.data["method"]).spiking
-        return time_steps if spiking else 1
+        # Target spike trains are as long as they are, whoever is to learn them.
+        sequences = "dataset" in info.data and get_dataset(info.data["dataset"]).task == "sequences"
+        return time_steps if spiking or sequences else 1
 
     @field_validator("parameters")
     @classmethod
@@ -180,7 +182,8 @@ class RunConfig(BaseModel):
 
     def parameters_of_dataset(self) -> Any:
         """Return the dataset's parameters as its own frozen dataclass."""
-        return _validated(get_dataset(self.dataset), self.dataset_parameters)
+        dataset = get_dataset(self.dataset)
+        return dataset.for_run(_validated(dataset, self.dataset_parameters), self.seed)
 
 
 def _hash(values: Mapping[str, Any]) -> str:

@@ -83,7 +83,10 @@ class EpochRecord:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "EpochRecord":
         """Return the record that `dataclasses.asdict` has turned into plain values."""
-        rasters = tuple(OutputRaster(**raster) for raster in values.get("rasters", ()))
+        rasters = tuple(
+            OutputRaster(sample=raster["sample"], output=tuple(raster["output"]), target=tuple(raster["target"]))
+            for raster in values.get("rasters", ())
+        )
         return cls(**{**values, "rasters": rasters})
 
     def numbers(self) -> dict[str, Any]:

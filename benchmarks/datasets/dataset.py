@@ -243,6 +243,11 @@ class Dataset(ABC):
         del parameters
         return self.input_shape, self.classes
 
+    def for_run(self, parameters: Any, seed: int) -> Any:
+        """Parameters as a run with this seed has them, for datasets that are drawn anew for each seed."""
+        del seed
+        return parameters
+
     @abstractmethod
     def missing(self, root: Path) -> list[Path]:
         """Files or folders that `load` needs and that are not there; `prepare` moves each into place as one."""

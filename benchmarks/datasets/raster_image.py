@@ -30,11 +30,11 @@ class RasterImage(SequenceDataset):
 
     def make(self, parameters: SequenceParameters, time_steps: int) -> Data:
         """Draw the input; the picture is the target."""
-        draw = np.random.default_rng(parameters.data_seed)
+        draw = parameters.draw()
         inputs = poisson_trains(draw, (time_steps, 1, parameters.inputs), parameters.input_rate)
         targets = stretched(picture(), time_steps).T[:, None]
         split = SequenceSplit(torch.from_numpy(inputs), torch.from_numpy(np.ascontiguousarray(targets)))
-        return Data(split, split, source=f"{PICTURE}, seed {parameters.data_seed}", passes=parameters.passes)
+        return Data(split, split, source=f"{PICTURE}, seed {parameters.data_seed or 0}", passes=parameters.passes)
 
 
 def picture() -> Trains:

@@ -33,14 +33,14 @@ class SequenceParameters(SequenceRule):
     passes : int
         How often an epoch goes through the training set: a dataset may be a single sample, and a run is measured and
         saved after each epoch.
-    data_seed : int
-        Of the random trains; another one than the run's, so that a method can be run several times on the same ones.
+    data_seed : int, optional
+        Of the random trains. None is the seed of the run: each has trains of its own, the same for all methods.
     """
 
     inputs: int = 100
     input_rate: float = 0.1
     passes: int = 20
-    data_seed: int = 0
+    data_seed: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
@@ -50,7 +50,11 @@ class SequenceParameters(SequenceRule):
         require(self.inputs >= 1, "inputs", self.inputs, "1 or more")
         require(0 < self.input_rate <= 1, "input_rate", self.input_rate, "a chance in (0, 1]")
         require(self.passes >= 1, "passes", self.passes, "1 or more")
-        require(self.data_seed >= 0, "data_seed", self.data_seed, "0 or more")
+        require(self.data_seed is None or self.data_seed >= 0, "data_seed", self.data_seed, "0 or more")
+
+    def draw(self) -> np.random.Generator:
+        """Return the generator of the trains; without a seed its seed is 0."""
+        return np.random.default_rng(self.data_seed or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +147,10 @@ class SequenceDataset(Dataset):
     def sizes(self, parameters: Any) -> tuple[InputShape, int]:
         """Inputs are channels of a single pixel."""
         return (parameters.inputs, 1, 1), self.classes
+
+    def for_run(self, parameters: Any, seed: int) -> Any:
+        """Let the run's seed stand for one that is not given."""
+        return replace(parameters, data_seed=seed) if parameters.data_seed is None else parameters
 
     def missing(self, root: Path) -> list[Path]:
         """Nothing: it is made when it is loaded."""

@@ -63,7 +63,7 @@ class SpikeClasses(SequenceDataset):
 
     def make(self, parameters: SpikeClassesParameters, time_steps: int) -> Data:
         """Draw the classes, then their training samples, then their test samples."""
-        draw = np.random.default_rng(parameters.data_seed)
+        draw = parameters.draw()
         shape = (time_steps, parameters.classes, parameters.inputs)
         patterns = poisson_trains(draw, shape, parameters.input_rate)
         targets = target_trains(
@@ -78,7 +78,7 @@ class SpikeClasses(SequenceDataset):
         return Data(
             split(parameters.train_per_class),
             split(parameters.test_per_class),
-            source=f"drawn from seed {parameters.data_seed}",
+            source=f"drawn from seed {parameters.data_seed or 0}",
             passes=parameters.passes,
             target_of_class=torch.from_numpy(targets),
         )

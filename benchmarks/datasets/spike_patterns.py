@@ -50,10 +50,10 @@ class SpikePatterns(SequenceDataset):
 
     def make(self, parameters: SpikePatternsParameters, time_steps: int) -> Data:
         """Draw the patterns one by one, so that fewer patterns are the first of more."""
-        draw = np.random.default_rng(parameters.data_seed)
+        draw = parameters.draw()
         inputs, targets = [], []
         for _ in range(parameters.patterns):
             inputs.append(poisson_trains(draw, (time_steps, parameters.inputs), parameters.input_rate))
             targets.append(target_trains(draw, (parameters.outputs,), time_steps=time_steps, parameters=parameters))
         split = SequenceSplit(*(torch.from_numpy(np.stack(trains, axis=1)) for trains in (inputs, targets)))
-        return Data(split, split, source=f"drawn from seed {parameters.data_seed}", passes=parameters.passes)
+        return Data(split, split, source=f"drawn from seed {parameters.data_seed or 0}", passes=parameters.passes)
