@@ -1,10 +1,11 @@
 """Plug-ins by file: every concrete class of a kind that a package's modules define is found by its name."""
 
+import functools
 import importlib
 import inspect
 import pkgutil
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -29,9 +30,17 @@ def discover(package: ModuleType, kind: type[T]) -> dict[str, T]:
     ValueError
         If two classes have the same name.
     """
-    found: dict[str, T] = {}
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+    names = tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+    found: dict[str, T] = _discover(package.__name__, names, cast(Any, kind))
+    return dict(found)
+
+
+@functools.cache
+def _discover(package: str, names: tuple[str, ...], kind: Any) -> dict[str, Any]:
+    """Look into the modules once: a large study asks for a dataset or method thousands of times."""
+    found: dict[str, Any] = {}
+    for name in names:
+        module = importlib.import_module(f"{package}.{name}")
         for value in vars(module).values():
             if not _is_plugin(value, kind, module):
                 continue

@@ -1,6 +1,7 @@
 """What a run is: validated, frozen, read from TOML, hashed to a key. Where and how it runs is `Execution`."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import tomllib
@@ -193,9 +194,15 @@ def _hash(values: Mapping[str, Any]) -> str:
 
 def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:
     """Let pydantic build a method's or dataset's dataclass, nested ones included, strictly and without unknown keys."""
-    holder = create_model(f"{owner.name} parameters", __config__=STRICT, parameters=(owner.Parameters, ...))
+    holder = _holder_of(owner.name, owner.Parameters)
     # By way of JSON, as strict validation of Python objects would ask for a finished dataclass.
     return dict(holder.model_validate_json(json.dumps({"parameters": dict(given)})))["parameters"]
+
+
+@functools.cache
+def _holder_of(name: str, parameters: type) -> type[BaseModel]:
+    """Model of parameters alone; to make one takes longer than all the rest of a validation."""
+    return create_model(f"{name} parameters", __config__=STRICT, parameters=(parameters, ...))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
