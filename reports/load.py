@@ -22,7 +22,7 @@ REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
 
 KERNELS_FILE = "kernels.csv"
 KERNEL_COLUMNS = ["what", "time_steps", "neurons", "milliseconds", "threads", "processor"]
-KEY_AS_TEXT: Mapping[str, type] = {"run_key": str}
+KEY_AS_TEXT: Mapping[str, type] = {"run_key": str, "architecture": str}
 
 
 class ReportError(TSSLError, ValueError):
