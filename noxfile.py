@@ -89,6 +89,13 @@ for study, what in STUDIES.items():
 
 
 @nox.session
+def reproduce_sequences(session: nox.Session) -> None:
+    """Target spike sequences instead of classes; -- --profile smoke, quick or paper."""
+    jobs = str(min(os.cpu_count() or 1, MOST_JOBS))
+    run(session, "tssl", "reproduce", "sequences", "--jobs", jobs, *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """The report of a study again from what is logged; -- STUDY (default: digits)."""
     run(session, "tssl", "report", *(session.posargs or ["digits"]))

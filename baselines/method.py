@@ -17,6 +17,8 @@ import baselines
 from baselines.discovery import discover
 from tssl_core.architecture import Architecture, InputShape
 from tssl_core.errors import ParameterError
+from tssl_core.layers import SpikingLayer
+from tssl_core.losses import spike_train_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Task:
         T, the length of the simulated window.
     events : bool
         Whether the input is a spike train ``[T, B, C, H, W]`` and not a constant image ``[B, C, H, W]``.
+    sequences : bool
+        Whether the output is to be a given spike train for each output neuron, and not a class.
     """
 
     architecture: Architecture
@@ -42,6 +46,7 @@ class Task:
     classes: int
     time_steps: int
     events: bool = False
+    sequences: bool = False
 
 
 class Model(nn.Module, ABC):
@@ -70,6 +75,26 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss, summed over the batch, of an output ``[T, B, classes]`` and true classes ``[B]``."""
+
+    def sequence_loss(self, output: Tensor, target: Tensor, *, tau: float) -> Tensor:
+        """Van Rossum loss, summed over the batch, of an output and target spike trains ``[T, B, neurons]``.
+
+        The same for all methods. This is for outputs that are spikes, 0 or 1; a model whose output is something else
+        finds the spikes in it.
+
+        Parameters
+        ----------
+        output, target : Tensor
+            What `forward` returned, and 0 or 1.
+        tau : float
+            Time constant in time steps, see `tssl_core.losses.spike_train_loss`.
+        """
+        return spike_train_loss(output, target, tau_s=tau)
+
+    def output_spikes(self, output: Tensor) -> Tensor:
+        """Tell from what `forward` returned where the output neurons spiked: bool, ``[T, B, neurons]``."""
+        *_, last = (module for module in self.modules() if isinstance(module, SpikingLayer))
+        return last.spikes(output).bool()
 
     def running_scores(self, output: Tensor) -> Tensor:
         """Evidence for each class after every time step, ``[T, B, classes]``: row t uses the output up to t only."""

@@ -13,8 +13,10 @@ from tssl_core import (
     TSSLParams,
     softmax_loss,
     spike_count_loss,
+    spike_train_loss,
     target_psc,
     target_spike_train,
+    unfiltered,
     van_rossum_loss,
 )
 from tssl_core.errors import ParameterError
@@ -45,7 +47,7 @@ class TSSLBPParameters:
         See `tssl_core.losses`.
     target_pattern : str
         Desired spike train of the true class, zeros and ones; ``"auto"`` is the authors' last choice for T, ``"paper"``
-        the one that they had before October 2020: 01011 under 10 time steps.
+        the one that they had before October 2020: 01011 under 10 time steps. Of no use where a dataset gives trains.
     filter_passes : {1, 2}
         How often the target goes through the PSC filter.
     desired_count, undesired_count : float
@@ -130,6 +132,11 @@ class TSSLBPModel(Model):
             case "softmax":
                 return softmax_loss(output, labels)
 
+    def sequence_loss(self, output: Tensor, target: Tensor, *, tau: float) -> Tensor:
+        """Van Rossum loss of the spikes whose PSC the output is; the target is filtered as often as configured."""
+        spikes = unfiltered(output, self.parameters_.lif.tau_s)
+        return spike_train_loss(spikes, target, tau_s=tau, filter_passes=self.parameters_.filter_passes)
+
     def after_step(self) -> None:
         """Clamp the weights, as the authors' code does."""
         clamp_weights(self, self.parameters_.weight_limit)
@@ -148,6 +155,12 @@ class TSSLBP(Method):
     title = "TSSL-BP"
     Parameters = TSSLBPParameters
     presets = PRESETS
+
+    def supports(self, task: Task, parameters: TSSLBPParameters) -> str | None:
+        """Target spike trains have one loss, which is the paper's."""
+        if task.sequences and parameters.loss != "van_rossum":
+            return f"loss is {parameters.loss!r}; expected 'van_rossum', which alone is for target spike trains"
+        return None
 
     def build(self, task: Task, parameters: TSSLBPParameters, *, backend: str = "auto") -> TSSLBPModel:
         """Make a freshly initialised model."""

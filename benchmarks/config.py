@@ -1,6 +1,7 @@
 """What a run is: validated, frozen, read from TOML, hashed to a key. Where and how it runs is `Execution`."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import tomllib
@@ -51,7 +52,7 @@ class RunConfig(BaseModel):
     architecture : str
         Hidden layers, see `tssl_core.architecture`.
     time_steps : int
-        T; 1 for methods without spikes, whatever was asked.
+        T; 1 for methods without spikes, whatever was asked, unless the targets are spike trains.
     seed : int
         Of all random streams, see `benchmarks.seeding`.
     epochs, batch_size : int
@@ -119,7 +120,9 @@ class RunConfig(BaseModel):
     @classmethod
     def _time_steps_of_method(cls, time_steps: int, info: ValidationInfo) -> int:
         spiking = "method" not in info.data or get_method(info.data["method"]).spiking
-        return time_steps if spiking else 1
+        # Target spike trains are as long as they are, whoever is to learn them.
+        sequences = "dataset" in info.data and get_dataset(info.data["dataset"]).task == "sequences"
+        return time_steps if spiking or sequences else 1
 
     @field_validator("parameters")
     @classmethod
@@ -164,12 +167,14 @@ class RunConfig(BaseModel):
     def task(self) -> Task:
         """Return what the method is asked to solve."""
         dataset = get_dataset(self.dataset)
+        input_shape, outputs = dataset.sizes(self.parameters_of_dataset())
         return Task(
             architecture=parse_architecture(self.architecture),
-            input_shape=dataset.input_shape,
-            classes=dataset.classes,
+            input_shape=input_shape,
+            classes=outputs,
             time_steps=self.time_steps,
             events=dataset.events,
+            sequences=dataset.task == "sequences",
         )
 
     def method_parameters(self) -> Any:
@@ -178,7 +183,8 @@ class RunConfig(BaseModel):
 
     def parameters_of_dataset(self) -> Any:
         """Return the dataset's parameters as its own frozen dataclass."""
-        return _validated(get_dataset(self.dataset), self.dataset_parameters)
+        dataset = get_dataset(self.dataset)
+        return dataset.for_run(_validated(dataset, self.dataset_parameters), self.seed)
 
 
 def _hash(values: Mapping[str, Any]) -> str:
@@ -188,9 +194,15 @@ def _hash(values: Mapping[str, Any]) -> str:
 
 def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:
     """Let pydantic build a method's or dataset's dataclass, nested ones included, strictly and without unknown keys."""
-    holder = create_model(f"{owner.name} parameters", __config__=STRICT, parameters=(owner.Parameters, ...))
+    holder = _holder_of(owner.name, owner.Parameters)
     # By way of JSON, as strict validation of Python objects would ask for a finished dataclass.
     return dict(holder.model_validate_json(json.dumps({"parameters": dict(given)})))["parameters"]
+
+
+@functools.cache
+def _holder_of(name: str, parameters: type) -> type[BaseModel]:
+    """Model of parameters alone; to make one takes longer than all the rest of a validation."""
+    return create_model(f"{name} parameters", __config__=STRICT, parameters=(parameters, ...))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from benchmarks.metrics import samples_at_once, synchronise
 from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP
 from benchmarks.plan import Entry
 from benchmarks.progress import DAY, in_words, makespan
-from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare, train_step, widest_layer
+from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare, widest_layer
 
 BUDGET = 0.3
 """Seconds for the training steps of one kind of run, and again for its evaluations; what is slower is measured once."""
@@ -163,7 +163,8 @@ def measure(config: RunConfig, execution: Execution, data: Data) -> Speed:
     evaluation = calibration + sample * (len(training.data.test) + len(training.data.held_out or ()))
     latencies = (LATENCY_WARM_UP + LATENCY_REPEATS) * (LATENCY_BATCH + 1) * sample
     final = WITH_METERS * sample * len(training.data.test) + calibration + latencies
-    return Speed(epoch=step * ceil(len(train) / config.batch_size) + evaluation, finish=final)
+    steps = training.data.passes * ceil(len(train) / config.batch_size)
+    return Speed(epoch=step * steps + evaluation, finish=final)
 
 
 def seconds_of_step(training: Training) -> float:
@@ -172,8 +173,7 @@ def seconds_of_step(training: Training) -> float:
     size = min(config.batch_size, len(train))
 
     def step(samples: int) -> None:
-        inputs, labels = train.batch(torch.arange(samples), training.state.draws.augmentation)
-        train_step(training.model, training.state.optimizer, inputs, labels, grad_clip=config.optimizer.grad_clip)
+        training.step(*train.batch(torch.arange(samples), training.state.draws.augmentation))
 
     training.model.train()
     training.model.start_epoch(1)

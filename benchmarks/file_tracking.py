@@ -163,7 +163,7 @@ class JsonRunTracker:
 
 def _joined(epochs: list[dict[str, Any]], *records: EpochRecord) -> list[dict[str, Any]]:
     """Add records to a list of epochs, in place of earlier ones of their number."""
-    by_number = {epoch["epoch"]: epoch for epoch in (*epochs, *map(asdict, records))}
+    by_number = {epoch["epoch"]: epoch for epoch in (*epochs, *(record.numbers() for record in records))}
     return [by_number[number] for number in sorted(by_number)]
 
 

@@ -1,7 +1,7 @@
 """What a run leaves behind: one record an epoch and one a run."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from benchmarks.metrics import (
@@ -14,15 +14,38 @@ from benchmarks.metrics import (
     Raster,
     Throughput,
 )
+from benchmarks.metrics.spike_trains import EPOCH_MEASURES, SEQUENCE_MEASURES
 
-LAYERS_FILE, RASTER_FILE, CONFUSION_FILE = TABLE_FILES = ("layers.json", "raster.json", "confusion.json")
-"""Files beside the numbers of a run; the first two only of networks that spike."""
+LAYERS_FILE, RASTER_FILE, CONFUSION_FILE, OUTPUT_RASTERS_FILE = TABLE_FILES = (
+    "layers.json",
+    "raster.json",
+    "confusion.json",
+    "output_rasters.json",
+)
+"""Files beside the numbers of a run; the first two only of networks that spike, the last of target spike trains."""
 
-TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion")
+TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion", "output_rasters")
 """What is in these files: attributes of a `RunRecord`."""
 
 Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
 """How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputRaster:
+    """Output spikes of a test sample beside the target spike trains that they should be.
+
+    Parameters
+    ----------
+    sample : int
+        Its place in the test set.
+    output, target : tuple of str
+        For each output neuron a ``0`` or ``1`` for every time step.
+    """
+
+    sample: int
+    output: tuple[str, ...]
+    target: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +58,49 @@ class EpochRecord:
         From 1.
     train_loss : float
         Mean over samples of the loss in training mode, while the weights moved.
-    train_accuracy, test_accuracy : float
-        Fractions; the former in training mode, while the weights moved.
+    train_accuracy, test_accuracy : float, optional
+        Fractions; the former in training mode, while the weights moved. None for tasks without classes.
     held_out_accuracy : float, optional
         The same on held-out samples, if there are any beside the test set.
     train_seconds, test_seconds : float
         Wall time of training and of evaluation.
+    measures : mapping
+        Other numbers of the evaluation on the test set by name, see `benchmarks.tasks`.
+    rasters : tuple of OutputRaster
+        Output of a few test samples, after some of the epochs only.
     """
 
     epoch: int
     train_loss: float
-    train_accuracy: float
-    test_accuracy: float
+    train_accuracy: float | None
+    test_accuracy: float | None
     held_out_accuracy: float | None = None
     train_seconds: float
     test_seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict)
+    rasters: tuple[OutputRaster, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "EpochRecord":
+        """Return the record that `dataclasses.asdict` has turned into plain values."""
+        rasters = tuple(
+            OutputRaster(sample=raster["sample"], output=tuple(raster["output"]), target=tuple(raster["target"]))
+            for raster in values.get("rasters", ())
+        )
+        return cls(**{**values, "rasters": rasters})
+
+    def numbers(self) -> dict[str, Any]:
+        """All single numbers under flat names, those of `measures` as ``test_...``; what was not measured is None."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        del values["measures"], values["rasters"]
+        return values | {f"test_{name}": value for name, value in self.measures.items()}
+
+
+EPOCH_COLUMNS = (
+    *(field.name for field in fields(EpochRecord) if field.name not in ("measures", "rasters")),
+    *(f"test_{name}" for name in EPOCH_MEASURES),
+)
+"""Names that `EpochRecord.numbers` may give."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +109,9 @@ class RunRecord:
 
     Parameters
     ----------
-    accuracy_last : float
-        Test accuracy after the last epoch.
-    accuracy_best, best_epoch : float, int
+    accuracy_last : float, optional
+        Test accuracy after the last epoch; like all that is said of accuracy, None for tasks without classes.
+    accuracy_best, best_epoch : float, int, optional
         Highest test accuracy over the epochs, the first of them: how the paper counts. It chooses by the test
         set and is biased upwards.
     accuracy_chosen, chosen_epoch : float, int, optional
@@ -90,12 +141,17 @@ class RunRecord:
     training_seconds : float
         Wall time of the training of all epochs, without evaluation.
     accuracy_at_step : tuple of float
-        Test accuracy after the last epoch by the first t time steps of the output, t = 1 to T.
+        Test accuracy after the last epoch by the first t time steps of the output, t = 1 to T; empty for target spike
+        trains, which are whole windows.
+    measures : mapping
+        Other numbers of the final model and of the run by name, see `benchmarks.tasks`.
+    output_rasters : mapping
+        Output of a few test samples by the epoch after which it was so.
     """
 
-    accuracy_last: float
-    accuracy_best: float
-    best_epoch: int
+    accuracy_last: float | None
+    accuracy_best: float | None
+    best_epoch: int | None
     accuracy_chosen: float | None = None
     chosen_epoch: int | None = None
     activity: Activity | None
@@ -109,7 +165,9 @@ class RunRecord:
     memory: PeakMemory
     convergence: Mapping[str, float]
     training_seconds: float
-    accuracy_at_step: tuple[float, ...]
+    accuracy_at_step: tuple[float, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+    output_rasters: Mapping[int, tuple[OutputRaster, ...]] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
         """All single numbers under flat names; those that there are not are left out."""
@@ -117,8 +175,17 @@ class RunRecord:
         for name in GROUPS:
             group = getattr(self, name)
             values |= {} if group is None else asdict(group)
-        values |= self.convergence
+        values |= {**self.convergence, **self.measures}
         return {key: float(value) for key, value in values.items() if value is not None}
+
+    def headline(self) -> str:
+        """Say in a few words what came out."""
+        words = []
+        if self.accuracy_last is not None and self.accuracy_best is not None:
+            words.append(f"{self.accuracy_last:.2%} last, {self.accuracy_best:.2%} best")
+        if "exact_match" in self.measures:
+            words.append(f"{self.measures['exact_match']:.1%} exact, van Rossum {self.measures['van_rossum']:.3g}")
+        return ", ".join(words)
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """What is more than single numbers, ready for JSON, by the file that it belongs into; see `TABLE_FILES`."""
@@ -130,16 +197,31 @@ class RunRecord:
             files[RASTER_FILE] = {"raster": asdict(self.raster)}
         if self.confusion:
             files[CONFUSION_FILE] = {"confusion": self.confusion}
+        if self.output_rasters:
+            rasters = [
+                {"epoch": epoch, **asdict(raster)} for epoch, shown in self.output_rasters.items() for raster in shown
+            ]
+            files[OUTPUT_RASTERS_FILE] = {"output_rasters": rasters}
         return files
 
 
 GROUPS = ("activity", "operations", "latency", "throughput", "memory")
 """Attributes of a `RunRecord` that are records of single numbers themselves."""
 
-TABLES = (*TABLE_NAMES, "accuracy_at_step", "convergence")
+TABLES = (*TABLE_NAMES, "accuracy_at_step", "convergence", "measures")
 """Attributes of a `RunRecord` with more than single numbers."""
 
 SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
+
+SEQUENCE_COLUMNS = (
+    *SEQUENCE_MEASURES,
+    "exact_match_best",
+    "steps",
+    "steps_to_exact",
+    "seconds_to_exact",
+    "patterns",
+)
+"""What `benchmarks.tasks.sequences` measures of a run."""
 
 METRIC_COLUMNS = (
     *SINGLE_NUMBERS,
@@ -149,5 +231,6 @@ METRIC_COLUMNS = (
         for field in group
     ),
     *CONVERGENCE_COLUMNS,
+    *SEQUENCE_COLUMNS,
 )
 """Names that `RunRecord.metrics` may give."""

@@ -34,6 +34,7 @@ class Profile(BaseModel):
     model_config = STRICT
     run: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
+    cases: list[dict[str, Any]] | None = Field(default=None, min_length=1)
 
 
 class Rule(BaseModel):
@@ -69,6 +70,9 @@ class SweepConfig(BaseModel):
         What every run shares, keys of `RunConfig`.
     grid : dict
         Values to be combined, dotted keys of `RunConfig`.
+    cases : list of dict
+        Keys of `RunConfig` that change together; the grid is run for each case. For studies of several things of which
+        one is varied at a time. A profile that has cases has its own instead.
     extends : str, optional
         Another study, by path or name, whose file this one is laid over.
     methods : dict
@@ -84,6 +88,7 @@ class SweepConfig(BaseModel):
     title: str
     run: dict[str, Any]
     grid: dict[str, list[Any]]
+    cases: list[dict[str, Any]] = Field(default=[{}], min_length=1)
     extends: str | None = None
     methods: dict[str, dict[str, Any]] = {}
     rules: list[Rule] = []
@@ -184,9 +189,9 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
         raise ConfigError(f"unknown profile {profile!r}; expected one of {', '.join(PROFILES)}")
     path = config_path(name_or_path)
     sweep = read_study(path)
-    values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "methods"}))
+    values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "cases", "methods"}))
     if profile in sweep.profiles:
-        values = merge(values, sweep.profiles[profile].model_dump())
+        values = merge(values, sweep.profiles[profile].model_dump(exclude_none=True))
     for text in overrides:
         override = parse_override(text)
         unknown = set(override) - {"run", "grid", "methods"}
@@ -227,8 +232,8 @@ def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> lis
     for name in values["methods"]:
         get_method(name)
     cells: dict[str, Cell] = {}
-    for combination in itertools.product(*grid.values()):
-        run = dict(values["run"])
+    for case, *combination in itertools.product(values["cases"], *grid.values()):
+        run = merge(values["run"], case)
         chosen = dict(zip(grid, combination, strict=True))
         method = str(chosen.get("method", run.get("method", "")))
         for name in (method.partition(":")[0], method):

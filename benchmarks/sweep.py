@@ -277,7 +277,7 @@ def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tu
             run.close("stopped", f"stopped by {type(error).__name__}")
         raise
     seconds = time.perf_counter() - start
-    line = f"{record.accuracy_last:.2%} last, {record.accuracy_best:.2%} best, {seconds:.1f} s"
+    line = f"{record.headline()}, {seconds:.1f} s"
     return "finished", f"{line}, went on after epoch {len(history)}" if history else line
 
 

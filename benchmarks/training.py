@@ -1,9 +1,9 @@
 """One run: from a configuration to a trained model and its record."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -20,20 +20,19 @@ from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
 from benchmarks.metrics import (
     ActivityMeter,
-    ConfusionMatrix,
     MemoryMeter,
     OperationMeter,
-    accuracy_at_steps,
     convergence,
     inference_latency,
     samples_at_once,
     spike_histogram,
-    spike_raster,
     synchronise,
     throughput,
 )
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import as_global_stream, generator_for, seed_for
+from benchmarks.tasks.choice import task_type_of
+from benchmarks.tasks.task_type import Evaluation, TaskType
 from benchmarks.training_state import Draws, TrainingState
 
 CALIBRATION_SAMPLES = 1000
@@ -54,6 +53,8 @@ class Training:
         Where the run stands; the model is on the device.
     memory : MemoryMeter
         Made before the model.
+    task_type : TaskType
+        What is to be learnt, and how it is judged.
     """
 
     config: RunConfig
@@ -61,6 +62,7 @@ class Training:
     data: Data
     state: TrainingState
     memory: MemoryMeter
+    task_type: TaskType
 
     @property
     def model(self) -> Model:
@@ -91,85 +93,106 @@ class Training:
         synchronise(self.device)
         trained = time.perf_counter()
         held_out = self.data.held_out
+        evaluation = self._evaluate(self.data.test)
         return EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
-            test_accuracy=self._evaluate(self.data.test)[-1],
-            held_out_accuracy=None if held_out is None else self._evaluate(held_out)[-1],
+            test_accuracy=evaluation.accuracy,
+            held_out_accuracy=None if held_out is None else self._evaluate(held_out).accuracy,
             train_seconds=trained - start,
             test_seconds=time.perf_counter() - trained,
+            measures=evaluation.measures,
+            rasters=self.task_type.output_rasters(self.model, self.data.test, self.device, epoch=epoch),
         )
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float]:
-        split, device, optimizer, draws = self.data.train, self.device, self.state.optimizer, self.state.draws
+    def _batches(self) -> list[Tensor]:
+        """Order of the samples in an epoch, in batches."""
+        samples, draw, size = len(self.data.train), self.state.draws.order, self.config.batch_size
+        return [batch for _ in range(self.data.passes) for batch in torch.randperm(samples, generator=draw).split(size)]
+
+    def step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step of the optimiser, see `train_step`."""
+        clip = self.config.optimizer.grad_clip
+        return train_step(self.model, self.state.optimizer, inputs, targets, grad_clip=clip, loss=self.task_type.loss)
+
+    def _train_epoch(self, epoch: int) -> tuple[float, float | None]:
+        split, device = self.data.train, self.device
         # Sums stay on the device: reading them each step would make a GPU wait.
-        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.int64)
+        loss_sum, correct = torch.zeros((), device=device), None
         self.model.train()
         self.model.start_epoch(epoch)
-        batches = torch.randperm(len(split), generator=draws.order).split(self.config.batch_size)
-        bar = tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=not self.execution.progress, unit="step")
+        progress = self.execution.progress
+        bar = tqdm(self._batches(), desc=f"epoch {epoch}", leave=False, disable=not progress, unit="step")
         for indices in bar:
-            inputs, labels = split.batch(indices, draws.augmentation)
-            loss, output = train_step(self.model, optimizer, inputs, labels, grad_clip=self.config.optimizer.grad_clip)
+            inputs, targets = split.batch(indices, self.state.draws.augmentation)
+            loss, output = self.step(inputs, targets)
             loss_sum += loss
-            correct += (self.model.scores(output).argmax(-1) == labels).sum()
-        mean_loss = float(loss_sum) / len(split)
+            found = self.task_type.correct(self.model, output, targets)
+            correct = found if correct is None or found is None else correct + found
+        shown = self.data.passes * len(split)
+        mean_loss = float(loss_sum) / shown
         if not torch.isfinite(loss_sum):
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
-        return mean_loss, int(correct) / len(split)
+        return mean_loss, None if correct is None else int(correct) / shown
 
-    def _evaluate(
-        self, split: Split, *meters: ActivityMeter | OperationMeter, confusion: ConfusionMatrix | None = None
-    ) -> tuple[float, ...]:
-        """Accuracy after each time step; `meters` watch, but do not see the calibration."""
+    def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter, all_of_it: bool = False) -> Evaluation:
+        """Judge the model; `meters` watch, but do not see the calibration."""
         train, steps, widest = self.data.train, self.config.time_steps, widest_layer(self.config.task())
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(samples_at_once(steps, widest))
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
         with ExitStack() as watch:
             for meter in meters:
                 watch.enter_context(meter.watching())
-            return accuracy_at_steps(
-                self.model, split, self.device, time_steps=steps, widest_layer=widest, confusion=confusion
+            return self.task_type.evaluate(
+                self.model, split, self.device, time_steps=steps, widest_layer=widest, all_of_it=all_of_it
             )
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
         """Measure the final model and sum up the run."""
         activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
         operations = OperationMeter(self.model, activity)
-        confusion = ConfusionMatrix(self.config.task().classes)
-        accuracy_at_step = self._evaluate(self.data.test, activity, operations, confusion=confusion)
+        evaluation = self._evaluate(self.data.test, activity, operations, all_of_it=True)
         train_seconds = [record.train_seconds for record in history]
-        best = max(history, key=lambda record: record.test_accuracy)
+        accuracies = [record.test_accuracy for record in history if record.test_accuracy is not None]
+        best = max(history, key=lambda record: record.test_accuracy or 0.0) if accuracies else None
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
         return RunRecord(
-            accuracy_last=accuracy_at_step[-1],
-            accuracy_best=best.test_accuracy,
-            best_epoch=best.epoch,
+            accuracy_last=evaluation.accuracy,
+            accuracy_best=None if best is None else best.test_accuracy,
+            best_epoch=None if best is None else best.epoch,
             accuracy_chosen=None if chosen is None else chosen.test_accuracy,
             chosen_epoch=None if chosen is None else chosen.epoch,
             activity=activity.result(),
             layers=activity.layers(),
             spike_histogram=spike_histogram(activity.layers()),
-            raster=spike_raster(self.model, self.data.test, self.device),
-            confusion=confusion.result(),
+            raster=self.task_type.spike_raster(self.model, self.data.test, self.device),
+            confusion=evaluation.confusion,
             operations=operations.result(),
             latency=inference_latency(self.model, self.data.test, self.device),
             throughput=throughput(
-                train_samples=len(self.data.train),
+                train_samples=self.data.passes * len(self.data.train),
                 train_seconds=train_seconds,
                 test_samples=len(self.data.test) + len(self.data.held_out or ()),
                 test_seconds=[record.test_seconds for record in history],
             ),
             memory=self.memory.result(),
-            convergence=convergence([record.test_accuracy for record in history], train_seconds),
+            convergence=convergence(accuracies, train_seconds),
             training_seconds=sum(train_seconds),
-            accuracy_at_step=accuracy_at_step,
+            accuracy_at_step=evaluation.accuracy_at_step,
+            measures={**evaluation.measures, **self.task_type.over_epochs(history)},
+            output_rasters={record.epoch: record.rasters for record in history if record.rasters},
         )
 
 
 def train_step(
-    model: Model, optimizer: Optimizer, inputs: Tensor, labels: Tensor, *, grad_clip: float
+    model: Model,
+    optimizer: Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    grad_clip: float,
+    loss: Callable[[Model, Tensor, Tensor], Tensor] = Model.loss,
 ) -> tuple[Tensor, Tensor]:
     """Take one step of the optimiser.
 
@@ -177,10 +200,12 @@ def train_step(
     ----------
     model, optimizer
         Changed in place.
-    inputs, labels : Tensor
+    inputs, targets : Tensor
         One batch, on the model's device.
     grad_clip : float
         Global norm of the gradient, 0 for none.
+    loss : callable
+        Of a model, its output and the targets; by default the model's own, for classes.
 
     Returns
     -------
@@ -189,13 +214,13 @@ def train_step(
     """
     optimizer.zero_grad(set_to_none=True)
     output = model(inputs)
-    loss = model.loss(output, labels)
-    loss.backward()
+    summed = loss(model, output, targets)
+    summed.backward()
     if grad_clip:
         clip_grad_norm_(model.parameters(), grad_clip)
     optimizer.step()
     model.after_step()
-    return loss.detach(), output.detach()
+    return summed.detach(), output.detach()
 
 
 def widest_layer(task: Task) -> int:
@@ -228,7 +253,8 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
     state = TrainingState(model, make_optimizer(model, config.optimizer), Draws.of(config.seed, device))
-    return Training(config, execution, _cut(config, data, device), state, memory)
+    cut = _cut(config, data, device)
+    return Training(config, execution, cut, state, memory, task_type_of(config, cut))
 
 
 def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:
@@ -240,4 +266,5 @@ def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:
     if held_out is not None and config.evaluate_on == "held_out":
         test, held_out = held_out, None
     train, test = first(train, config.train_samples), first(test, config.test_samples)
-    return Data(train.to(device), test.to(device), data.source, held_out)
+    targets = None if data.target_of_class is None else data.target_of_class.to(device)
+    return replace(data, train=train.to(device), test=test.to(device), held_out=held_out, target_of_class=targets)

@@ -73,4 +73,4 @@ class TrainingState:
 
 def history_of(snapshot: Snapshot) -> list[EpochRecord]:
     """Epochs that a snapshot has behind it."""
-    return [EpochRecord(**values) for values in snapshot["history"]]
+    return [EpochRecord.of(values) for values in snapshot["history"]]

@@ -46,9 +46,7 @@ def add_commands(subparsers: Any) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Option of the commands that write a report."""
     parser.add_argument("--output", type=Path, help=f"folder of the report (default: {DEFAULT_FOLDER}/<study>)")
-    parser.add_argument(
-        "--bench", type=Path, metavar="JSON", help="show kernel speed, from what nox -s bench wrote"
-    )
+    parser.add_argument("--bench", type=Path, metavar="JSON", help="show kernel speed, from what nox -s bench wrote")
 
 
 def reproduce_command(arguments: argparse.Namespace) -> int:

@@ -57,20 +57,37 @@ def _raster(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
                 yield *of_sample, neuron, spikes
 
 
+def _output_rasters(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    shown = content.get("output_rasters", ())
+    # The targets do not change: they are listed once, with epoch 0.
+    trains = [(0, "target", raster) for raster in shown if raster["epoch"] == shown[0]["epoch"]]
+    trains += [(raster["epoch"], "output", raster) for raster in shown]
+    for epoch, kind, raster in trains:
+        for neuron, spikes in enumerate(raster[kind]):
+            for step, spike in enumerate(spikes):
+                if spike == "1":
+                    yield raster["sample"], epoch, kind, neuron, step
+
+
 LAYER_COLUMNS = ("hidden", "neurons", "silent_fraction", "never_fraction", "firing_rate", "spikes_per_sample")
 
 DETAILS = {
     "layers": Detail(("layer", *LAYER_COLUMNS), _layers),
     "histogram": Detail(("layer", "hidden", "spikes", "pairs"), _histogram),
     "confusion": Detail(("label", "predicted", "count"), _confusion),
+    "output_rasters": Detail(("sample", "epoch", "kind", "neuron", "step"), _output_rasters),
     "raster": Detail(("sample", "label", "decision", "layer", "neurons", "neuron", "spikes"), _raster),
 }
 """Each is an attribute of `Results` and a CSV file of that name.
 
 ``layers`` has a row a spiking layer, ``histogram`` one a layer and number of spikes (`LayerActivity.spike_counts`),
 ``confusion`` one a true and a predicted class with samples, ``raster`` one a neuron that spiked for the first test
-sample, with a 0 or 1 a time step, in the runs of the lowest seed (`Raster`).
+sample, with a 0 or 1 a time step, in the runs of the lowest seed (`Raster`). ``output_rasters`` has a row a spike of
+an output after some of the epochs, or of its target (epoch 0), in the same runs; time steps count from 0.
 """
+
+OF_LOWEST_SEED = ("output_rasters", "raster")
+"""Tables that are pictures, and large."""
 
 TEXT = ("run_key", "layer", "spikes")
 
@@ -111,6 +128,6 @@ def details_that_count(details: Mapping[str, pd.DataFrame], runs: pd.DataFrame) 
     tables = {}
     for name in DETAILS:
         table = details.get(name, empty(name))
-        table = table[table["run_key"].isin((first if name == "raster" else finished)["run_key"])]
+        table = table[table["run_key"].isin((first if name in OF_LOWEST_SEED else finished)["run_key"])]
         tables[name] = table[DETAILS[name].names].sort_values("run_key", kind="stable").reset_index(drop=True)
     return tables

@@ -22,7 +22,7 @@ REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
 
 KERNELS_FILE = "kernels.csv"
 KERNEL_COLUMNS = ["what", "time_steps", "neurons", "milliseconds", "threads", "processor"]
-KEY_AS_TEXT: Mapping[str, type] = {"run_key": str}
+KEY_AS_TEXT: Mapping[str, type] = {"run_key": str, "architecture": str}
 
 
 class ReportError(TSSLError, ValueError):
@@ -43,7 +43,7 @@ class Results:
         A row an epoch, tied to its run by ``run_key``.
     anytime : DataFrame
         A row a run and time step: ``run_key``, ``step`` t, and ``accuracy`` by the first t steps of the output.
-    layers, histogram, confusion, raster : DataFrame
+    layers, histogram, confusion, output_rasters, raster : DataFrame
         See `reports.details.DETAILS`; empty where nothing is known.
     kernels : DataFrame
         See `reports.kernel_times`; of a machine, and not of the study. Empty if it was not measured.
@@ -56,6 +56,7 @@ class Results:
     layers: pd.DataFrame = field(default_factory=partial(empty, "layers"))
     histogram: pd.DataFrame = field(default_factory=partial(empty, "histogram"))
     confusion: pd.DataFrame = field(default_factory=partial(empty, "confusion"))
+    output_rasters: pd.DataFrame = field(default_factory=partial(empty, "output_rasters"))
     raster: pd.DataFrame = field(default_factory=partial(empty, "raster"))
     kernels: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=KERNEL_COLUMNS))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from reports.markdown import figure, table_of
 from reports.page import write_page
 from reports.published import published_results
 from reports.tables.cells import without_constant
+from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
 from reports.titles import dataset_title
 from tssl_core.architecture import parse_architecture
 
@@ -59,9 +61,12 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     parts = [f"# {title}", _summary(results), *_claims(results)]
     if results.finished.empty:
         parts.append("No run has finished yet.")
-    else:
-        parts += [*_accuracy(results.finished), *_differences(results.finished), *_cost(results.finished)]
-        parts += [*_figures(results, folder)]
+    parts += _sequences(results.finished)
+    # Accuracy is of classes; runs with target spike trains have their own part.
+    classes = replace(results, runs=results.runs[results.runs["exact_match"].isna()])
+    if not classes.finished.empty:
+        parts += [*_accuracy(classes.finished), *_differences(classes.finished), *_cost(classes.finished)]
+        parts += [*_figures(classes, folder)]
     parts += [*_published(results), *_absent(results.runs)]
     environment = _environment(results.runs)
     (folder / ENVIRONMENT_FILE).write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
@@ -91,6 +96,20 @@ def _claims(results: Results) -> Iterator[str]:
         yield "The claims that these datasets could speak on need other methods or time steps than were run here."
     else:
         yield "The paper claims nothing about these datasets."
+
+
+def _sequences(finished: pd.DataFrame) -> Iterator[str]:
+    with_targets = finished[finished["exact_match"].notna()]
+    if with_targets.empty:
+        return
+    yield "## Target spike trains"
+    yield table_of(tables.sequence_table(with_targets))
+    yield wording.SEQUENCES
+    differences = tables.sequence_difference_table(with_targets)
+    if not differences.empty:
+        yield f"## Differences from {method_title(SEQUENCE_REFERENCE)}"
+        yield table_of(differences)
+        yield wording.SEQUENCE_DIFFERENCES
 
 
 def _accuracy(finished: pd.DataFrame) -> Iterator[str]:

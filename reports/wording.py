@@ -25,6 +25,16 @@ each seed compared with itself, and the 95 % percentile bootstrap interval over 
 is the range of the differences, so *higher* and *lower* then say no more than that all seeds agree; with fewer there is
 none."""
 
+SEQUENCES = """\
+*All exact*: runs in which every output was its target, spike by spike, after some epoch. *Exact outputs* and *exact
+trains*: samples whose whole output is its target, and pairs of a sample and a neuron, after the last epoch. Distances
+are means over these pairs: 1 is a spike too many or too few. *Precision* and *recall* count spikes within a tolerance.
+All are mean ± standard deviation over n seeds, each of which has trains of its own."""
+
+SEQUENCE_DIFFERENCES = f"""\
+Mean over seeds, each seed compared with itself, and the 95 % percentile bootstrap interval over seeds; a negative
+difference in distance is nearer to the targets. At {FEWEST} seeds the interval is the range of the differences."""
+
 ABLATION = """\
 Each variant changes what is listed and nothing else; *difference* is the variant less the method as it is, last epoch,
 seed by seed, with the interval of the table before."""

@@ -3,10 +3,10 @@
 from tssl_core.architecture import Architecture, parse_architecture
 from tssl_core.errors import ArchitectureError, BackendUnavailableError, ParameterError, TSSLError
 from tssl_core.function import spiking_psc
-from tssl_core.losses import softmax_loss, spike_count_loss, van_rossum_loss
+from tssl_core.losses import softmax_loss, spike_count_loss, spike_train_loss, van_rossum_loss
 from tssl_core.network import Network, SpikingNetwork
 from tssl_core.params import LIFParams, TSSLParams
-from tssl_core.psc import constant_input_gain, psc_filter, spikes_from_psc
+from tssl_core.psc import constant_input_gain, psc_filter, spikes_from_psc, unfiltered
 from tssl_core.targets import target_psc, target_spike_train
 
 __all__ = [
@@ -24,9 +24,11 @@ __all__ = [
     "psc_filter",
     "softmax_loss",
     "spike_count_loss",
+    "spike_train_loss",
     "spikes_from_psc",
     "spiking_psc",
     "target_psc",
     "target_spike_train",
+    "unfiltered",
     "van_rossum_loss",
 ]

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tssl_core.errors import ParameterError
+from tssl_core.psc import psc_from_spikes_matrix
 
 
 def van_rossum_loss(psc: Tensor, target: Tensor) -> Tensor:
@@ -27,6 +28,35 @@ def van_rossum_loss(psc: Tensor, target: Tensor) -> Tensor:
     if psc.shape != target.shape:
         raise ParameterError(f"target has shape {tuple(target.shape)}; expected that of psc, {tuple(psc.shape)}")
     return 0.5 * (psc - target).square().sum()
+
+
+def spike_train_loss(spikes: Tensor, target: Tensor, *, tau_s: float, filter_passes: int = 1) -> Tensor:
+    """Van Rossum loss of spike trains: `van_rossum_loss` of what the PSC filter makes of both.
+
+    Parameters
+    ----------
+    spikes, target : Tensor
+        Actual and desired spike trains, ``[T, B, neurons]``, 0 or 1.
+    tau_s : float
+        Time constant of the filter in time steps; how far off in time a spike may be and still count as near.
+    filter_passes : {1, 2}
+        How often the target goes through the filter, see `tssl_core.targets.target_psc`.
+
+    Returns
+    -------
+    Tensor
+        Scalar, summed over time, batch and neurons. With one pass it is 0 only where the trains are equal; with two
+        the target is no filtered spike train, and no output has a loss of 0.
+    """
+    if spikes.shape != target.shape:
+        raise ParameterError(f"target has shape {tuple(target.shape)}; expected that of spikes, {tuple(spikes.shape)}")
+    if filter_passes not in (1, 2):
+        raise ParameterError(f"filter_passes is {filter_passes}; expected 1 (paper) or 2 (authors' code)")
+    kernel = psc_from_spikes_matrix(len(spikes), tau_s, like=spikes)
+    desired = target.flatten(1)
+    if filter_passes > 1:
+        desired = kernel @ desired
+    return 0.5 * (kernel @ (spikes.flatten(1) - desired)).square().sum()
 
 
 def spike_count_loss(psc: Tensor, labels: Tensor, *, desired: float, undesired: float) -> Tensor:

@@ -75,5 +75,25 @@ def spikes_from_psc(psc: Tensor, tau_s: float) -> Tensor:
     Tensor
         Boolean, shaped like `psc`: True where the neuron spiked.
     """
+    return unfiltered(psc, tau_s) > SPIKE_DECISION
+
+
+def psc_from_spikes_matrix(time_steps: int, tau_s: float, *, like: Tensor) -> Tensor:
+    """`psc_filter` as a matrix ``[T, T]``: of many short signals, their product with it is sooner there than T steps.
+
+    Parameters
+    ----------
+    time_steps : int
+        T.
+    tau_s : float
+        Synaptic time constant in time steps.
+    like : Tensor
+        Gives the type and device of the result.
+    """
+    return psc_filter(torch.eye(time_steps, dtype=like.dtype, device=like.device), tau_s)
+
+
+def unfiltered(psc: Tensor, tau_s: float) -> Tensor:
+    """Undo `psc_filter`: ``s[t] = a[t-1] + tau_s (a[t] - a[t-1])``; linear, and differentiable."""
     before = torch.cat([torch.zeros_like(psc[:1]), psc[:-1]])
-    return (psc - before) * tau_s + before > SPIKE_DECISION
+    return (psc - before) * tau_s + before

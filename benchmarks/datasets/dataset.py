@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class Split(Protocol):
         """Number of samples."""
 
     def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of some samples, ready for a network.
+        """Inputs and labels, or target spike trains, of some samples, ready for a network.
 
         Parameters
         ----------
@@ -42,7 +42,8 @@ class Split(Protocol):
         Returns
         -------
         inputs, labels : Tensor
-            Images ``[B, C, H, W]`` or spike trains ``[T, B, C, H, W]``, float32, and classes ``[B]``, int64.
+            Images ``[B, C, H, W]`` or spike trains ``[T, B, C, H, W]``, float32, and classes ``[B]``, int64, or, of
+            datasets for the task "sequences", the spike trains that are wanted, ``[T, B, neurons]``, float32.
         """
 
     def checksum(self) -> str:
@@ -181,12 +182,18 @@ class Data:
         Where it came from, in words; logged with every run.
     held_out : Split, optional
         Part of the training set that is not trained on, see `hold_out`.
+    passes : int
+        How often an epoch goes through the training set; more than once where it is a few samples.
+    target_of_class : Tensor, optional
+        Target spike trains of each class, ``[T, K, neurons]``, where samples are recognised by the nearest of them.
     """
 
     train: Split
     test: Split
     source: str
     held_out: Split | None = None
+    passes: int = 1
+    target_of_class: Tensor | None = None
 
     def checksum(self) -> str:
         """SHA-256 over training and test set."""
@@ -213,6 +220,8 @@ class Dataset(ABC):
         Number of classes.
     events : bool
         Whether samples are spike trains and not images.
+    task : {"classification", "sequences"}
+        What is wanted: the class of a sample, or a spike train of each output neuron, see `benchmarks.tasks`.
     Parameters : type
         Frozen dataclass with defaults: how samples become inputs. Configurations set it as ``dataset_parameters``.
     sources : sequence of Source
@@ -226,9 +235,20 @@ class Dataset(ABC):
     input_shape: ClassVar[InputShape]
     classes: ClassVar[int] = 10
     events: ClassVar[bool] = False
+    task: ClassVar[Literal["classification", "sequences"]] = "classification"
     Parameters: ClassVar[type] = NoParameters
     sources: ClassVar[Sequence[Source]] = ()
     samples: ClassVar[tuple[int, int] | None] = None
+
+    def sizes(self, parameters: Any) -> tuple[InputShape, int]:
+        """Shape of the input and number of output neurons, for datasets whose parameters set them."""
+        del parameters
+        return self.input_shape, self.classes
+
+    def for_run(self, parameters: Any, seed: int) -> Any:
+        """Parameters as a run with this seed has them, for datasets that are drawn anew for each seed."""
+        del seed
+        return parameters
 
     @abstractmethod
     def missing(self, root: Path) -> list[Path]:

@@ -24,6 +24,8 @@ SUMMARISED = (
     "accuracy_last",
     "accuracy_best",
     "accuracy_chosen",
+    "exact_match",
+    "van_rossum",
     "silent_fraction",
     "firing_rate",
     "latency_ms",
@@ -124,8 +126,13 @@ def _finished(run: "Run") -> bool:
 
 def outcome_facts(metrics: Mapping[str, Any]) -> dict[str, str]:
     """What of a result goes into the description of its run."""
-    facts = {"test accuracy, last epoch": f"{metrics['accuracy_last']:.2%}"}
-    facts["test accuracy, best epoch"] = f"{metrics['accuracy_best']:.2%}"
+    facts = {}
+    if "accuracy_last" in metrics:
+        facts["test accuracy, last epoch"] = f"{metrics['accuracy_last']:.2%}"
+        facts["test accuracy, best epoch"] = f"{metrics['accuracy_best']:.2%}"
+    if "exact_match" in metrics:
+        facts["outputs that are their target"] = f"{metrics['exact_match']:.1%}"
+        facts["van Rossum distance"] = f"{metrics['van_rossum']:.3g}"
     if "silent_fraction" in metrics:
         facts["silent neurons"] = f"{metrics['silent_fraction']:.1%}"
     facts["latency"] = f"{metrics['latency_ms']:.3g} ms a sample"

@@ -26,7 +26,7 @@ def inputs_of(config: RunConfig, environment: Environment) -> Inputs:
     from mlflow.types import Schema, TensorSpec
 
     dataset = get_dataset(config.dataset)
-    images = (-1, *dataset.input_shape)
+    images = (-1, *config.task().input_shape)
     shape = (config.time_steps, *images) if dataset.events else images
     source = CodeDatasetSource({"dataset": config.dataset, "source": environment.data_source})
     schema = Schema([TensorSpec(np.dtype(np.float32), shape, "inputs")])

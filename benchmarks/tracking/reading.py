@@ -1,13 +1,12 @@
 """What MLflow holds of a run, as rows of tables."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from benchmarks.records import METRIC_COLUMNS, TABLE_FILES, EpochRecord
+from benchmarks.records import EPOCH_COLUMNS, METRIC_COLUMNS, TABLE_FILES
 from benchmarks.tracking.protocol import CONFIG_COLUMNS, CURVE, TAG_COLUMNS
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ def _value(logged: str | None) -> str | None:
 def epoch_rows(client: "MlflowClient", run: "Run") -> list[dict[str, Any]]:
     """One row an epoch."""
     epochs: dict[int, dict[str, Any]] = {}
-    for field in fields(EpochRecord):
-        if field.name in run.data.metrics:
-            for point in in_order(client, run, field.name):
-                epochs.setdefault(point.step, {"epoch": point.step})[field.name] = point.value
+    for name in EPOCH_COLUMNS:
+        if name in run.data.metrics:
+            for point in in_order(client, run, name):
+                epochs.setdefault(point.step, {"epoch": point.step})[name] = point.value
     return [{"run_key": run.data.tags["run_key"], **epochs[step]} for step in sorted(epochs)]
 
 

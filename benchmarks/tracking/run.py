@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 from torch import Tensor
 
@@ -108,6 +107,6 @@ class MlflowRunTracker:
 
 def epoch_values(record: EpochRecord) -> Iterable[tuple[str, float, int]]:
     """Name, value and step of each number of an epoch."""
-    values = asdict(record)
+    values = record.numbers()
     epoch = values.pop("epoch")
     return [(name, value, epoch) for name, value in values.items() if value is not None]

@@ -9,6 +9,7 @@ from benchmarks.records import EpochRecord, RunRecord
 MEASURED = {
     *("train_seconds", "test_seconds", "training_seconds"),
     *(field.name for group in (Latency, Throughput, PeakMemory) for field in fields(group)),
+    "seconds_to_exact",
     *(name for name in CONVERGENCE_COLUMNS if name.startswith("seconds")),
 }
 """Columns of rows and names of metrics."""

@@ -69,7 +69,7 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseExcept
     """Let the first run raise in the middle of an epoch, once."""
     train, errors = Training._train_epoch, [error]
 
-    def stopped(self: Training, number: int) -> tuple[float, float]:
+    def stopped(self: Training, number: int) -> tuple[float, float | None]:
         if errors and number == epoch:
             raise errors.pop()
         return train(self, number)

@@ -1,0 +1,33 @@
+"""Which type of task a run is of."""
+
+from dataclasses import fields
+from math import ceil
+
+from benchmarks.config import RunConfig
+from benchmarks.datasets.dataset import Data, get_dataset
+from benchmarks.metrics.spike_trains import SequenceRule
+from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.sequences import Sequences
+from benchmarks.tasks.task_type import TaskType
+
+
+def task_type_of(config: RunConfig, data: Data) -> TaskType:
+    """Return the type of task that a run is of, ready for use.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of the run; its dataset names the type.
+    data : Data
+        Cut to what the run asks for, and on its device.
+    """
+    if get_dataset(config.dataset).task == "classification":
+        return Classification(config.task().classes)
+    parameters = config.parameters_of_dataset()
+    return Sequences(
+        SequenceRule(**{field.name: getattr(parameters, field.name) for field in fields(SequenceRule)}),
+        epochs=config.epochs,
+        steps_per_epoch=data.passes * ceil(len(data.train) / config.batch_size),
+        patterns=len(data.train) if data.target_of_class is None else data.target_of_class.shape[1],
+        classes=data.target_of_class,
+    )

@@ -1,0 +1,71 @@
+"""Which class a sample is of: the largest score decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baselines.method import Model
+from benchmarks.datasets.dataset import Split
+from benchmarks.metrics import ConfusionMatrix, Raster, accuracy_at_steps, spike_raster
+from benchmarks.records import EpochRecord, OutputRaster
+from benchmarks.tasks.task_type import Evaluation
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Targets are classes, ``[B]``.
+
+    Parameters
+    ----------
+    classes : int
+        How many there are.
+    """
+
+    classes: int
+
+    def loss(self, model: Model, output: Tensor, targets: Tensor) -> Tensor:
+        """The method's own."""
+        return model.loss(output, targets)
+
+    def correct(self, model: Model, output: Tensor, targets: Tensor) -> Tensor:
+        """Count the samples whose largest score is that of their class."""
+        return (model.scores(output).argmax(-1) == targets).sum()
+
+    def evaluate(
+        self,
+        model: Model,
+        split: Split,
+        device: torch.device,
+        *,
+        time_steps: int,
+        widest_layer: int,
+        all_of_it: bool = False,
+    ) -> Evaluation:
+        """Find the accuracy after each time step, and in the end which classes are taken for which."""
+        confusion = ConfusionMatrix(self.classes) if all_of_it else None
+        accuracies = accuracy_at_steps(
+            model, split, device, time_steps=time_steps, widest_layer=widest_layer, confusion=confusion
+        )
+        return Evaluation(
+            accuracy=accuracies[-1],
+            accuracy_at_step=accuracies,
+            confusion=() if confusion is None else confusion.result(),
+        )
+
+    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
+        """Show the first sample."""
+        return spike_raster(model, split, device)
+
+    def output_rasters(
+        self, model: Model, split: Split, device: torch.device, *, epoch: int
+    ) -> tuple[OutputRaster, ...]:
+        """None: the output has no target to be held against."""
+        del model, split, device, epoch
+        return ()
+
+    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+        """Nothing beside the accuracy."""
+        del history
+        return {}

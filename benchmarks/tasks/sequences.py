@@ -1,0 +1,128 @@
+"""Target spike trains: each output neuron is to spike when its target does (docs/sequences.md)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from baselines.method import Model
+from benchmarks.datasets.dataset import Split
+from benchmarks.metrics import Raster, samples_at_once
+from benchmarks.metrics.spike_trains import SequenceRule, nearest_train, sequence_measures
+from benchmarks.records import EpochRecord, OutputRaster
+from benchmarks.tasks.task_type import Evaluation
+
+RASTERS = 12
+"""Epochs whose output is kept as a picture; they become rarer, as what is learnt in one does."""
+
+RASTER_SAMPLES = 2
+"""So many samples, the first of the test set, are kept."""
+
+SILENT, SPIKE = "0", "1"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Targets are spike trains, ``[T, B, neurons]``, 0 or 1.
+
+    Parameters
+    ----------
+    rule : SequenceRule
+        What outputs and targets are compared by; its time constant is that of the loss as well.
+    epochs, steps_per_epoch : int
+        Of the run.
+    patterns : int
+        How many outputs have to be learnt: classes, or training samples without classes.
+    classes : Tensor, optional
+        Target of each class, ``[T, K, neurons]``, where samples are to be recognised by the nearest of them.
+    """
+
+    rule: SequenceRule
+    epochs: int
+    steps_per_epoch: int
+    patterns: int
+    classes: Tensor | None = None
+
+    def loss(self, model: Model, output: Tensor, targets: Tensor) -> Tensor:
+        """Van Rossum loss, the same for all methods."""
+        return model.sequence_loss(output, targets, tau=self.rule.tau)
+
+    def correct(self, model: Model, output: Tensor, targets: Tensor) -> Tensor | None:
+        """Nothing is counted during the training, whose epochs are short."""
+        del model, output, targets
+        return None
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        model: Model,
+        split: Split,
+        device: torch.device,
+        *,
+        time_steps: int,
+        widest_layer: int,
+        all_of_it: bool = False,
+    ) -> Evaluation:
+        """Compare all outputs with their targets."""
+        model.eval()
+        parts = [
+            spikes_and_targets(model, split, indices, device)
+            for indices in torch.arange(len(split)).split(samples_at_once(time_steps, widest_layer))
+        ]
+        output, target = (torch.cat(trains, dim=1) for trains in zip(*parts, strict=True))
+        measures = sequence_measures(output, target, self.rule, all_of_them=all_of_it)
+        accuracy = None
+        if self.classes is not None:
+            wanted, found = (nearest_train(trains, self.classes, tau=self.rule.tau) for trains in (target, output))
+            accuracy = float((wanted == found).double().mean())
+        return Evaluation(accuracy=accuracy, measures=measures)
+
+    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
+        """None: `output_rasters` are of more use."""
+        del model, split, device
+        return None
+
+    @torch.no_grad()
+    def output_rasters(
+        self, model: Model, split: Split, device: torch.device, *, epoch: int
+    ) -> tuple[OutputRaster, ...]:
+        """Show the first samples after the first epoch, the last, and a few between."""
+        if epoch not in raster_epochs(self.epochs):
+            return ()
+        model.eval()
+        samples = torch.arange(min(RASTER_SAMPLES, len(split)))
+        trains = spikes_and_targets(model, split, samples, device)
+        return tuple(
+            OutputRaster(sample=sample, output=_rows(trains[0][:, sample]), target=_rows(trains[1][:, sample]))
+            for sample in range(len(samples))
+        )
+
+    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+        """How soon, if ever, every output was its target; and how many steps there were."""
+        matches = [record.measures["exact_match"] for record in history]
+        seconds = list(accumulate(record.train_seconds for record in history))
+        steps = float(self.steps_per_epoch * len(history))
+        values = {"exact_match_best": max(matches), "steps": steps, "patterns": float(self.patterns)}
+        if 1.0 in matches:
+            first = matches.index(1.0)
+            values["steps_to_exact"] = float(self.steps_per_epoch * (first + 1))
+            values["seconds_to_exact"] = seconds[first]
+        return values
+
+
+def spikes_and_targets(model: Model, split: Split, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Run some samples through a model; its spikes and what they should be, bool, ``[T, B, neurons]``."""
+    inputs, targets = split.batch(indices)
+    return model.output_spikes(model(inputs.to(device))), targets.to(device).bool()
+
+
+def raster_epochs(epochs: int) -> set[int]:
+    """Choose `RASTERS` of the epochs, equally far apart on a logarithmic scale, the first and the last among them."""
+    return {round(epochs ** (index / (RASTERS - 1))) for index in range(RASTERS)}
+
+
+def _rows(trains: Tensor) -> tuple[str, ...]:
+    """Write the trains ``[T, neurons]`` of a sample, a text a neuron."""
+    return tuple("".join(SPIKE if spike else SILENT for spike in row) for row in trains.T.tolist())

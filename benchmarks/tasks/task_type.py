@@ -1,0 +1,80 @@
+"""The contract of a type of task: the part of a run that depends on what the dataset wants for an output."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from baselines.method import Model
+from benchmarks.datasets.dataset import Split
+from benchmarks.metrics import Raster
+from benchmarks.records import EpochRecord, OutputRaster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an evaluation of some samples has found.
+
+    Parameters
+    ----------
+    accuracy : float, optional
+        Fraction of samples that were recognised; None where there is nothing to recognise.
+    accuracy_at_step : tuple of float
+        The same by the first t time steps of the output, t = 1 to T; empty where that is not asked.
+    confusion : tuple of tuple of int
+        Samples by their class and the decision, see `RunRecord`; empty where that is not asked.
+    measures : mapping
+        Other numbers by name.
+    """
+
+    accuracy: float | None = None
+    accuracy_at_step: tuple[float, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+class TaskType(Protocol):
+    """What to learn, and how it is judged."""
+
+    def loss(self, model: Model, output: Tensor, targets: Tensor) -> Tensor:
+        """Scalar loss, summed over the batch, of what the model gave and what a batch of the data says."""
+
+    def correct(self, model: Model, output: Tensor, targets: Tensor) -> Tensor | None:
+        """Count the samples of a training batch that were recognised; None where there is nothing to recognise."""
+
+    def evaluate(
+        self,
+        model: Model,
+        split: Split,
+        device: torch.device,
+        *,
+        time_steps: int,
+        widest_layer: int,
+        all_of_it: bool = False,
+    ) -> Evaluation:
+        """Judge a model.
+
+        Parameters
+        ----------
+        model : Model
+            Left in evaluation mode.
+        split, device
+            What to evaluate, and where.
+        time_steps, widest_layer : int
+            T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
+        all_of_it : bool
+            Whether to measure also what is only asked of the final model.
+        """
+
+    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
+        """Show a sample on its way through all layers; None for a network without spikes, or without classes."""
+
+    def output_rasters(
+        self, model: Model, split: Split, device: torch.device, *, epoch: int
+    ) -> tuple[OutputRaster, ...]:
+        """Show the output of a few samples after some of the epochs; empty after the others."""
+
+    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+        """Numbers by name that take all epochs to know."""

@@ -1,0 +1,97 @@
+"""Target spike trains: how near outputs came to them, and what a part of the gradient does for that."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from baselines.method import method_title
+from reports.cells import mean_and_std, percent
+from reports.statistics import paired_difference
+from reports.tables.cells import NOTHING, cells_of, without_constant, without_empty
+
+PROBLEM = ["dataset", "architecture", "time_steps", "patterns", "protocol", "epochs"]
+"""What runs must have in common for their outputs to be after the same targets."""
+
+REFERENCE = "tssl_bp:single-filter"
+"""The gradient as it is, with the target that all other methods have."""
+
+
+def _plain(values: pd.Series) -> str:
+    mean, std = mean_and_std(values)
+    return NOTHING if pd.isna(mean) else f"{mean:.3g}" + ("" if std is None else f" ± {std:.2g}")
+
+
+def _share(values: pd.Series) -> str:
+    return NOTHING if values.isna().all() else percent(values)
+
+
+def _reached(values: pd.Series) -> str:
+    return f"{int(values.notna().sum())} of {len(values)}"
+
+
+COLUMNS: dict[str, tuple[str, Callable[[pd.Series], str]]] = {
+    "all exact": ("steps_to_exact", _reached),
+    "exact outputs %": ("exact_match", _share),
+    "exact trains %": ("exact_trains", _share),
+    "van Rossum": ("van_rossum", _plain),
+    "Victor-Purpura": ("victor_purpura", _plain),
+    "precision %": ("spike_precision", _share),
+    "recall %": ("spike_recall", _share),
+    "count error": ("count_error", _plain),
+    "recognised %": ("accuracy_last", _share),
+}
+"""Columns of the table: the metric behind each, and how it is printed."""
+
+
+def sequence_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Outputs and targets of each cell after the last epoch, nearest first among those with the same targets.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs with target spike trains.
+    """
+    rows = []
+    for about, runs in cells_of(finished):
+        values = {title: show(runs[metric]) for title, (metric, show) in COLUMNS.items()}
+        first = runs.iloc[0]
+        patterns = f"{first['patterns']:.0f}"
+        order = [*(first[key] for key in PROBLEM), runs["van_rossum"].mean()]
+        row: dict[str, object] = {**about, "settings": NOTHING, "patterns": patterns, **values}
+        rows.append((row, order))
+    rows.sort(key=lambda row: row[1])
+    table = without_empty(pd.DataFrame([row for row, _ in rows]))
+    return without_constant(table, ("dataset", "profile", "epochs"))
+
+
+def sequence_difference_table(finished: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
+    """Every other method less `reference` on the same targets, seed by seed: distance, and share of exact trains.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs with target spike trains.
+    reference : str
+        Name of a method.
+    """
+    rows = []
+    for _, runs in finished.groupby(PROBLEM, sort=True):
+        theirs = runs[runs["method"] == reference]
+        for method, ours in runs.groupby("method", sort=True):
+            distance = paired_difference(ours, theirs, "van_rossum")
+            exact = paired_difference(ours, theirs, "exact_trains")
+            if method != reference and distance is not None and exact is not None:
+                about = next(cells_of(ours))[0]
+                rows.append(
+                    {
+                        "dataset": about["dataset"],
+                        "network": about["network"],
+                        "T": about["T"],
+                        "patterns": f"{ours['patterns'].iloc[0]:.0f}",
+                        "method": method_title(str(method)),
+                        "n": distance.n,
+                        "van Rossum": str(distance),
+                        "exact trains, points": str(exact.times(100)),
+                    }
+                )
+    return pd.DataFrame(rows)
