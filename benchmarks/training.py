@@ -192,7 +192,7 @@ def train_step(
     targets: Tensor,
     *,
     grad_clip: float,
-    loss: Callable[[Model, Tensor, Tensor], Tensor] = Model.loss,
+    loss: Callable[[Model, Tensor, Tensor], Tensor] = lambda model, output, targets: model.loss(output, targets),
 ) -> tuple[Tensor, Tensor]:
     """Take one step of the optimiser.
 
