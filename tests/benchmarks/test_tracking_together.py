@@ -98,6 +98,7 @@ def test_a_study_through_a_real_server_slow(server: str, store: str, tmp_path: P
     assert run_study(study, Execution(device="cpu"), tracker) == {"finished": 2}
     over_http, in_file = tracker.rows(STUDY), MlflowTracker(store).rows(STUDY)
     assert over_http == in_file
+    assert [sum(map(sum, tables["confusion"])) for _, tables in tracker.tables(STUDY)] == [50, 50]
     assert run_study(study, Execution(device="cpu"), open_tracker(server)) == {}
     (cell,) = tracker.sender.search(tracker.sender.experiment(STUDY), "tags.kind = 'cell'")
     assert cell.data.metrics["seeds_finished"] == 2
