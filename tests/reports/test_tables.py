@@ -121,8 +121,8 @@ def many() -> Results:
 
 
 def test_ten_thousand_runs_take_seconds(many: Results) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for table in (comparison_table, cost_table, difference_table, ablation_table):
         assert isinstance(table(many.finished), pd.DataFrame)
     missing_table(many.runs)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
