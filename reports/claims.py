@@ -133,14 +133,17 @@ class BoundClaim(_GeneralClaim):
         Column of results.csv that is a fraction.
     at_least : float
         The bound.
-    time_steps : int, optional
-        T of the runs; any if left out.
+    where : dict
+        Columns of results.csv and the numbers that the runs must have in them.
+    pooled : bool
+        Whether runs of all networks and T are taken together.
     """
 
     kind: Literal["bound"]
     metric: str
     at_least: float = Field(gt=0, le=1)
-    time_steps: int | None = Field(default=None, ge=1)
+    where: dict[str, int] = {}
+    pooled: bool = False
 
     @property
     def claimed(self) -> str:
@@ -153,6 +156,15 @@ class BoundClaim(_GeneralClaim):
         if name not in METRIC_COLUMNS:
             raise ValueError(f"no metric {name!r}; expected one of {', '.join(METRIC_COLUMNS)}")
         return name
+
+    @field_validator("where")
+    @classmethod
+    def _columns_exist(cls, where: dict[str, int]) -> dict[str, int]:
+        known = ("time_steps", *METRIC_COLUMNS)
+        for name in where:
+            if name not in known:
+                raise ValueError(f"no column {name!r}; expected one of {', '.join(known)}")
+        return where
 
 
 class BetterClaim(_GeneralClaim):

@@ -104,9 +104,7 @@ def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     if own is None:
         return
     entry = _accuracy_entry(claim, own)
-    if entry.judgement.verdict in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
-        entry = _with_versions(entry, claim, runs, own)
-    yield entry
+    yield _with_versions(entry, runs, own, lambda cell: _accuracy_entry(claim, cell))
 
 
 def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
@@ -123,24 +121,45 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
     return Entry(claim, percent(runs[BEST]), _protocol(runs, less + other), judgement, _limits(less, other))
 
 
-def _with_versions(entry: Entry, claim: AccuracyClaim, runs: pd.DataFrame, own: pd.DataFrame) -> Entry:
-    """A claim that another published version of the method reproduces, on the terms of its own runs, is so partly."""
+def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+    """Hold the runs that the claim is about to its bound: the method itself, then its other published versions."""
+    runs = _concerned(claim, finished[finished[claim.metric].notna()])
+    for column, value in claim.where.items():
+        runs = runs[runs[column] == value]
+    by = [name for name in TERMS if name != "architecture"] if claim.pooled else CELL
+    own = _strongest(runs[runs["method"] == METHOD], claim, by=by)
+    if own is not None:
+        yield _with_versions(_bound_entry(claim, own), runs, own, lambda cell: _bound_entry(claim, cell))
+
+
+def _bound_entry(claim: BoundClaim, runs: pd.DataFrame) -> Entry:
+    values = runs[claim.metric]
+    return _entry(claim, runs, percent(values), judge_bound(values.tolist(), claim.at_least))
+
+
+def _with_versions(
+    entry: Entry, runs: pd.DataFrame, own: pd.DataFrame, judge: Callable[[pd.DataFrame], Entry]
+) -> Entry:
+    """A claim that another published version of the method reproduces, on the terms of its own runs, is so partly.
+
+    Parameters
+    ----------
+    entry : Entry
+        Of the method itself.
+    runs, own : DataFrame
+        All that the claim is about, and those that `entry` is of.
+    judge : callable
+        Gives the entry of other runs.
+    """
+    if entry.judgement.verdict not in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
+        return entry
     equal = on_equal_terms(runs, own)
     for name, cell in equal[equal["method"].str.startswith(f"{METHOD}:")].groupby("method"):
-        if _accuracy_entry(claim, cell).judgement.verdict is Verdict.REPRODUCED:
-            reason = f"{method_title(str(name))} reproduces it with {percent(cell[BEST])}"
+        other = judge(cell)
+        if other.judgement.verdict is Verdict.REPRODUCED:
+            reason = f"{method_title(str(name))} reproduces it with {other.ours}"
             return replace(entry, judgement=Judgement(Verdict.PARTLY, entry.judgement.difference, reason))
     return entry
-
-
-def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
-    runs = _concerned(claim, finished[finished["method"] == METHOD])
-    if claim.time_steps is not None:
-        runs = runs[runs["time_steps"] == claim.time_steps]
-    cell = _strongest(runs[runs[claim.metric].notna()], claim)
-    if cell is not None:
-        judgement = judge_bound(cell[claim.metric].tolist(), claim.at_least)
-        yield _entry(claim, cell, percent(cell[claim.metric]), judgement)
 
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
