@@ -1,5 +1,6 @@
-"""The README's results: ``python -m reports.readme`` writes them between its markers, from the committed CSV files."""
+"""The README's results: ``python -m reports.readme`` writes them between markers, from the committed CSV files."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -8,12 +9,22 @@ from reports.claims import all_claims
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
-from reports.tables import comparison_table
+from reports.tables import comparison_table, sequence_table
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 COLUMNS = ("network", "method", "T", "epochs", "n", "last epoch %", "best epoch %", "published %", "silent")
+SEQUENCE_COLUMNS = (
+    "dataset",
+    "network",
+    "method",
+    "T",
+    "patterns",
+    "n",
+    "exact outputs %",
+    "van Rossum",
+    "recognised %",
+)
 
 LEDGER = """\
 *Ours*: mean ± standard deviation of the best test epoch over n seeds. *Reduced protocol*: fewer epochs or samples than
@@ -21,16 +32,26 @@ the paper's; an accuracy that falls short on it decides nothing. *Other data*: a
 The rule of verdicts is in [docs/protocol.md](docs/protocol.md#verdicts)."""
 
 
-def results_block(rendered: Path = RENDERED) -> str:
-    """The claims ledger, then a table a committed study, with its command and a link to its report."""
+def blocks(rendered: Path = RENDERED) -> dict[str, str]:
+    """The claims ledger over all committed studies, and a table a study with its command and a link to its report."""
     studies = [results_from_csv(path, path.name) for path in sorted(rendered.iterdir()) if path.is_dir()]
-    parts = [table_of(ledger_table(_ledger_of(studies))), LEDGER]
-    for results in studies:
-        table = comparison_table(results.finished)
-        commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
-        link = f"[{results.study}](reports/rendered/{results.study}/report.md)"
-        parts += [f"**{link}**, made by {commands}:", table_of(table[[key for key in COLUMNS if key in table]])]
-    return "\n\n".join(parts)
+    claims = [table_of(ledger_table(_ledger_of(studies))), LEDGER]
+    results = [part for study in studies for part in _of_study(study)]
+    return {"claims": "\n\n".join(claims), "results": "\n\n".join(results)}
+
+
+def _of_study(results: Results) -> Iterator[str]:
+    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
+    yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**, made by {commands}:"
+    finished = results.finished
+    if finished["exact_match"].notna().any():
+        yield table_of(_some(sequence_table(finished), SEQUENCE_COLUMNS))
+    else:
+        yield table_of(_some(comparison_table(finished), COLUMNS))
+
+
+def _some(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    return table[[key for key in columns if key in table]]
 
 
 def _ledger_of(studies: list[Results]) -> list[Entry]:
@@ -44,21 +65,24 @@ def _ledger_of(studies: list[Results]) -> list[Entry]:
     ]
 
 
-def with_results(text: str, block: str) -> str:
-    """Return a text with `block` between its markers.
+def written(text: str, contents: Mapping[str, str]) -> str:
+    """Return a text with each block between its markers.
 
     Raises
     ------
     ValueError
-        If the text does not have both markers.
+        If the text does not have both markers of a block.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the text lacks {BEGIN} or {END}; put both where the results belong")
-    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+    for name, content in contents.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"the text lacks {begin} or {end}; put both where the {name} belong")
+        text = f"{before}{begin}\n\n{content}\n\n{end}{after}"
+    return text
 
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
-    readme.write_text(with_results(readme.read_text(encoding="utf-8"), results_block()), encoding="utf-8")
+    readme.write_text(written(readme.read_text(encoding="utf-8"), blocks()), encoding="utf-8")
