@@ -9,6 +9,8 @@ def table_of(table: pd.DataFrame) -> str:
     return escaped.to_markdown(index=False, disable_numparse=True)
 
 
-def figure(stem: str, alt: str) -> str:
-    """Show ``stem.png``, which leads to ``stem.svg``."""
+def figure(stem: str, alt: str, *, animated: bool = False) -> str:
+    """Show ``stem.png``, which leads to ``stem.svg``, or ``stem.gif``."""
+    if animated:
+        return f"![{alt}]({stem}.gif)"
     return f"[![{alt}]({stem}.png)]({stem}.svg)"

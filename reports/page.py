@@ -48,6 +48,7 @@ TEMPLATE = """\
 FIGURE = re.compile(
     r'<a href="(?P<vector>[^"]+\.svg)">\s*<img alt="(?P<alt>[^"]*)" src="(?P<raster>[^"]+\.png)" ?/?>\s*</a>'
 )
+ANIMATION = re.compile(r'<img alt="(?P<alt>[^"]*)" src="(?P<file>[^"]+\.gif)" ?/?>')
 MOST_BYTES = 400_000
 """Above that a figure goes in as pixels, as drawing so many lines again and again is slow."""
 
@@ -74,6 +75,7 @@ def write_page(report: Path) -> Path:
     converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
     body = FIGURE.sub(lambda match: _inline(match, report.parent), body)
+    body = ANIMATION.sub(lambda match: _image(match["alt"], report.parent / html.unescape(match["file"]), "gif"), body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     body = _with_badges(body)
     title, first = text.partition("\n")[0].lstrip("# "), body.find("<h2")
@@ -92,8 +94,12 @@ def write_page(report: Path) -> Path:
 def _inline(match: re.Match[str], folder: Path) -> str:
     vector, raster = (folder / html.unescape(match[part]) for part in ("vector", "raster"))
     file, kind = (vector, "svg+xml") if vector.stat().st_size <= MOST_BYTES else (raster, "png")
+    return _image(match["alt"], file, kind)
+
+
+def _image(alt: str, file: Path, kind: str) -> str:
     content = base64.b64encode(file.read_bytes()).decode("ascii")
-    return f'<img alt="{match["alt"]}" src="data:image/{kind};base64,{content}">'
+    return f'<img alt="{alt}" src="data:image/{kind};base64,{content}">'
 
 
 def _with_badges(body: str) -> str:

@@ -1,7 +1,7 @@
 """Write a report: Markdown and HTML, figures, and the numbers they are made from, in one folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from baselines.method import method_title
 from reports import tables, wording
 from reports.cells import TERMS
 from reports.claims import METHOD, claims_about
-from reports.figures.gallery import draw_figures
+from reports.figures.gallery import FigureSection, draw_figures
+from reports.figures.sequence_gallery import draw_sequence_figures
 from reports.ledger import ledger, ledger_table
 from reports.load import Results
 from reports.markdown import figure, table_of
@@ -61,12 +62,12 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     parts = [f"# {title}", _summary(results), *_claims(results)]
     if results.finished.empty:
         parts.append("No run has finished yet.")
-    parts += _sequences(results.finished)
+    parts += _sequences(results, folder)
     # Accuracy is of classes; runs with target spike trains have their own part.
     classes = replace(results, runs=results.runs[results.runs["exact_match"].isna()])
     if not classes.finished.empty:
         parts += [*_accuracy(classes.finished), *_differences(classes.finished), *_cost(classes.finished)]
-        parts += [*_figures(classes, folder)]
+        parts += _shown(draw_figures(classes, folder))
     parts += [*_published(results), *_absent(results.runs)]
     environment = _environment(results.runs)
     (folder / ENVIRONMENT_FILE).write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
@@ -98,8 +99,8 @@ def _claims(results: Results) -> Iterator[str]:
         yield "The paper claims nothing about these datasets."
 
 
-def _sequences(finished: pd.DataFrame) -> Iterator[str]:
-    with_targets = finished[finished["exact_match"].notna()]
+def _sequences(results: Results, folder: Path) -> Iterator[str]:
+    with_targets = results.finished[results.finished["exact_match"].notna()]
     if with_targets.empty:
         return
     yield "## Target spike trains"
@@ -110,6 +111,7 @@ def _sequences(finished: pd.DataFrame) -> Iterator[str]:
         yield f"## Differences from {method_title(SEQUENCE_REFERENCE)}"
         yield table_of(differences)
         yield wording.SEQUENCE_DIFFERENCES
+    yield from _shown(draw_sequence_figures(replace(results, runs=with_targets), folder))
 
 
 def _accuracy(finished: pd.DataFrame) -> Iterator[str]:
@@ -144,11 +146,11 @@ def _cost(finished: pd.DataFrame) -> Iterator[str]:
     yield wording.COST
 
 
-def _figures(results: Results, folder: Path) -> list[str]:
-    """Draw all figures, and return their parts of the report; each picture links to its SVG."""
+def _shown(sections: Iterable[FigureSection]) -> list[str]:
+    """Parts of the report with figures; each picture links to its SVG."""
     parts = []
-    for section in draw_figures(results, folder):
-        picture = [figure(section.stem, section.alt)] if section.stem else []
+    for section in sections:
+        picture = [figure(section.stem, section.alt, animated=section.animated)] if section.stem else []
         parts += [f"## {section.heading}", *picture, section.caption]
     return parts
 

@@ -41,12 +41,15 @@ class FigureSection(NamedTuple):
         Of the files, ``<stem>.png`` and ``<stem>.svg``; empty for a part without a figure.
     caption : str
         What is shown, of how many seeds, and what bars and bands mean; Markdown.
+    animated : bool
+        Whether there is a ``<stem>.gif`` instead.
     """
 
     heading: str
     alt: str
     stem: str
     caption: str
+    animated: bool = False
 
 
 class Kind(NamedTuple):

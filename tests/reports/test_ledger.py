@@ -131,11 +131,11 @@ def test_a_bound_on_silence_is_held_to_the_right_t_and_told_when_simulated() -> 
 def test_a_bound_over_all_networks_and_t_takes_them_together_but_only_runs_with_the_right_numbers() -> None:
     cell: dict[str, Any] = {"dataset": "spike_patterns", "epochs": "250", "accuracy_best": None, "patterns": 1.0}
     runs = [
-        run_row(**cell, architecture=network, time_steps=steps, seed=str(seed), exact_match=1.0 if seed else 0.8)
+        run_row(**cell, architecture=network, time_steps=steps, seed=str(seed), exact_match_best=1.0 if seed else 0.8)
         for network, steps in (("100", "10"), ("100-100", "50"))
         for seed in range(2)
     ]
-    many = run_row(**{**cell, "patterns": 16.0}, exact_match=0.0)
+    many = run_row(**{**cell, "patterns": 16.0}, exact_match_best=0.0)
     entry = entry_of("target-spike-trains", *runs, many)
     assert entry.verdict == "🟢 reproduced"
     assert (entry.ours, entry.protocol) == ("90.00 ± 11.55", "n = 4; 250 epochs")
