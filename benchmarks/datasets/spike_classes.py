@@ -38,7 +38,7 @@ class SpikeClassesParameters(RandomTargetParameters):
     train_per_class: int = 10
     test_per_class: int = 20
     jitter: float = 1.0
-    passes: int = 2
+    passes: int = 4
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
