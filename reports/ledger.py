@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
+from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
 from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.statistics import paired_difference
@@ -15,6 +16,8 @@ from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_
 from tssl_core.architecture import parse_architecture
 
 BEST, PAPER = "accuracy_best", "paper"
+
+RANKS = (Verdict.NOT_RUN, Verdict.NOT_REPRODUCED, Verdict.PARTLY, Verdict.REPRODUCED)
 
 FEW_STEPS = 5
 """The paper's T for images; fewer is not what it claims."""
@@ -154,12 +157,22 @@ def _with_versions(
     if entry.judgement.verdict not in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
         return entry
     equal = on_equal_terms(runs, own)
-    for name, cell in equal[equal["method"].str.startswith(f"{METHOD}:")].groupby("method"):
-        other = judge(cell)
-        if other.judgement.verdict is Verdict.REPRODUCED:
-            reason = f"{method_title(str(name))} reproduces it with {other.ours}"
-            return replace(entry, judgement=Judgement(Verdict.PARTLY, entry.judgement.difference, reason))
-    return entry
+    versions = equal[equal["method"].isin([f"{METHOD}:{preset}" for preset in PUBLISHED])]
+    others = {str(name): judge(cell) for name, cell in versions.groupby("method")}
+    if not others:
+        return entry
+    name = max(others, key=lambda name: _rank(others[name].judgement))
+    other = others[name]
+    reproduces = other.judgement.verdict is Verdict.REPRODUCED
+    told = f"{method_title(name)} {'reproduces it with' if reproduces else 'comes to'} {other.ours}"
+    verdict = Verdict.PARTLY if reproduces else entry.judgement.verdict
+    reason = "; ".join(filter(None, (entry.judgement.reason, told)))
+    return replace(entry, judgement=Judgement(verdict, entry.judgement.difference, reason))
+
+
+def _rank(judgement: Judgement) -> tuple[int, float]:
+    """Order of judgements of one claim, the most favourable last."""
+    return RANKS.index(judgement.verdict), float(judgement.difference)
 
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:

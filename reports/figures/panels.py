@@ -53,10 +53,10 @@ def _end(handle: object) -> float:
     return float(np.asarray(line.get_ydata(), dtype=float)[-1])
 
 
-def grid_of_panels(count: int, *, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
-    """Make so many panels on equal axes, with tick labels at the bottom of each column."""
+def grid_of_panels(count: int, *, height: float = PANEL_HEIGHT, same_heights: bool = True) -> tuple[Figure, list[Axes]]:
+    """Make so many panels on equal axes, or equal horizontal ones, with tick labels at the bottom of each column."""
     rows, columns = math.ceil(count / COLUMNS), min(COLUMNS, count)
-    figure, grid = canvas(rows, columns, height=0.5 + height * rows, font=SMALL, sharex=True, sharey=True)
+    figure, grid = canvas(rows, columns, height=0.5 + height * rows, font=SMALL, sharex=True, sharey=same_heights)
     for axes in grid.flat[count:]:
         axes.remove()
     for axes in grid.flat[max(count - COLUMNS, 0) : count]:

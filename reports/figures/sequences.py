@@ -29,7 +29,7 @@ MOST_ROWS, SHOWN_EPOCHS = 8, 3
 
 
 def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | None:
-    """Mean van Rossum distance of outputs and targets against epochs, a panel a problem, with a band over seeds.
+    """Mean van Rossum distance of outputs and targets against epochs, a panel and scale a problem, a band over seeds.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
     if curves.empty:
         return None
     problems = list(curves.groupby(PROBLEM, sort=True))
-    figure, panels = grid_of_panels(len(problems))
+    figure, panels = grid_of_panels(len(problems), same_heights=False)
     for axes, (_, points) in zip(panels, problems, strict=True):
         axes.set_title(_in_words(points.iloc[0]), fontsize=SMALL - 1)
         for name, of_method in points.groupby("method", sort=True):
             _curve(axes, str(name), of_method.groupby("epoch")["test_van_rossum"])
+        axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    panels[0].set_ylim(bottom=0)  # of all: they share it
     _legend(figure, curves["method"])
     figure.supxlabel("epoch", fontsize=FONT)
     figure.supylabel("van Rossum distance", fontsize=FONT)
@@ -102,7 +102,7 @@ def outputs_while_learning(finished: pd.DataFrame, rasters: pd.DataFrame) -> Fig
         Finished runs with target spike trains, and `reports.load.Results.output_rasters`.
     """
     rows = shown_rasters(finished, rasters)
-    if rows.empty:
+    if not stages_of(rows):  # no output ever spiked
         return None
     names = methods_by_distance(rows)[:MOST_ROWS]
     stages = stages_of(rows)[:: max(1, (len(stages_of(rows)) - 1) // (SHOWN_EPOCHS - 1))][: SHOWN_EPOCHS - 1]

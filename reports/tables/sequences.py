@@ -17,7 +17,7 @@ REFERENCE = "tssl_bp:single-filter"
 
 
 def _plain(values: pd.Series) -> str:
-    mean, std = mean_and_std(values)
+    mean, std = mean_and_std(values.round(9))  # equal values differ in their last digits
     return NOTHING if pd.isna(mean) else f"{mean:.3g}" + ("" if std is None else f" ± {std:.2g}")
 
 

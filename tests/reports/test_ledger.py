@@ -87,6 +87,13 @@ def test_another_published_version_that_reproduces_a_claim_does_so_partly_and_is
     assert entry.ours == "85.00 ± 0.01"
 
 
+def test_a_version_that_falls_short_too_is_told_and_a_single_change_is_no_version() -> None:
+    short = [*three(accuracy_best=0.85), *three(method="tssl_bp:paper-2020-06", accuracy_best=0.86)]
+    entry = entry_of("fashion-mnist-mlp", *short, *three(method="tssl_bp:surrogate-only", accuracy_best=0.8980))
+    assert entry.judgement.verdict is Verdict.NOT_REPRODUCED
+    assert entry.judgement.reason == "TSSL-BP, paper-2020-06 comes to 86.00 ± 0.01"
+
+
 def test_a_version_on_other_terms_does_not_help() -> None:
     runs = [*three(accuracy_best=0.85), *three(method="tssl_bp:single-filter", epochs="50", accuracy_best=0.8980)]
     assert entry_of("fashion-mnist-mlp", *runs).judgement.verdict is Verdict.NOT_REPRODUCED
