@@ -9,22 +9,11 @@ from reports.claims import all_claims
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
-from reports.tables import comparison_table, sequence_table
+from reports.tables import comparison_table, sequence_summary
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
 COLUMNS = ("network", "method", "T", "epochs", "n", "last epoch %", "best epoch %", "published %", "silent")
-SEQUENCE_COLUMNS = (
-    "dataset",
-    "network",
-    "method",
-    "T",
-    "patterns",
-    "n",
-    "exact outputs %",
-    "van Rossum",
-    "recognised %",
-)
 
 LEDGER = """\
 *Ours*: mean ± standard deviation of the best test epoch over n seeds. *Reduced protocol*: fewer epochs or samples than
@@ -45,13 +34,10 @@ def _of_study(results: Results) -> Iterator[str]:
     yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**, made by {commands}:"
     finished = results.finished
     if finished["exact_match"].notna().any():
-        yield table_of(_some(sequence_table(finished), SEQUENCE_COLUMNS))
+        yield table_of(sequence_summary(finished))
     else:
-        yield table_of(_some(comparison_table(finished), COLUMNS))
-
-
-def _some(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    return table[[key for key in columns if key in table]]
+        table = comparison_table(finished)
+        yield table_of(table[[key for key in COLUMNS if key in table]])
 
 
 def _ledger_of(studies: list[Results]) -> list[Entry]:

@@ -104,6 +104,9 @@ def _sequences(results: Results, folder: Path) -> Iterator[str]:
     if with_targets.empty:
         return
     yield "## Target spike trains"
+    yield table_of(tables.sequence_summary(with_targets))
+    yield wording.SEQUENCE_SUMMARY
+    yield "### Each problem"
     yield table_of(tables.sequence_table(with_targets))
     yield wording.SEQUENCES
     differences = tables.sequence_difference_table(with_targets)

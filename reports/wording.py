@@ -25,6 +25,10 @@ each seed compared with itself, and the 95 % percentile bootstrap interval over 
 is the range of the differences, so *higher* and *lower* then say no more than that all seeds agree; with fewer there is
 none."""
 
+SEQUENCE_SUMMARY = """\
+*All exact*: runs, over all networks, T and seeds, in which after some epoch every output was its target in every step.
+The van Rossum distance is after the last epoch; 1 is a spike too many or too few."""
+
 SEQUENCES = """\
 *All exact*: runs in which every output was its target, spike by spike, after some epoch. *Exact outputs* and *exact
 trains*: samples whose whole output is its target, and pairs of a sample and a neuron, after the last epoch. Distances

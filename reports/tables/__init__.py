@@ -6,7 +6,7 @@ from reports.tables.cost import cost_table
 from reports.tables.differences import difference_table
 from reports.tables.missing import missing_table, unfinished_table
 from reports.tables.published import published_table
-from reports.tables.sequences import sequence_difference_table, sequence_table
+from reports.tables.sequences import sequence_difference_table, sequence_summary, sequence_table
 
 __all__ = [
     "ablation_table",
@@ -17,6 +17,7 @@ __all__ = [
     "missing_table",
     "published_table",
     "sequence_difference_table",
+    "sequence_summary",
     "sequence_table",
     "unfinished_table",
 ]

@@ -64,6 +64,34 @@ def sequence_table(finished: pd.DataFrame) -> pd.DataFrame:
     return without_constant(table, ("dataset", "profile", "epochs"))
 
 
+def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
+    """How each method did on all problems of a kind together, the most often exact first.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs with target spike trains.
+    """
+    single = finished["patterns"] == 1
+    random = finished["dataset"] == "spike_patterns"
+    kinds: dict[str, tuple[pd.Series, str, Callable[[pd.Series], str]]] = {
+        "one pattern, all exact": (random & single, "steps_to_exact", _reached),
+        "several patterns, all exact": (random & ~single, "steps_to_exact", _reached),
+        "picture, van Rossum": (finished["dataset"] == "raster_image", "van_rossum", _plain),
+        "classes, recognised %": (finished["dataset"] == "spike_classes", "accuracy_last", _share),
+    }
+    rows = []
+    for method, runs in finished.groupby("method", sort=True):
+        values = {}
+        for title, (among, metric, show) in kinds.items():
+            of_kind = runs.loc[among[runs.index], metric]
+            values[title] = show(of_kind) if len(of_kind) else NOTHING
+        exact = runs.loc[random[runs.index], "steps_to_exact"].notna().mean()
+        rows.append(({"method": method_title(str(method)), **values}, -exact))
+    rows.sort(key=lambda row: row[1])
+    return without_empty(pd.DataFrame([row for row, _ in rows]))
+
+
 def sequence_difference_table(finished: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """Every other method less `reference` on the same targets, seed by seed: distance, and share of exact trains.
 

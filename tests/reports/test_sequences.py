@@ -11,7 +11,7 @@ from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS
 from reports.details import details_of
 from reports.load import results_from_csv, results_from_tracking
 from reports.render import write_report
-from reports.tables import sequence_difference_table, sequence_table
+from reports.tables import sequence_difference_table, sequence_summary, sequence_table
 
 
 def run(method: str, seed: int, **values: Any) -> dict[str, Any]:
@@ -35,6 +35,24 @@ def test_the_nearest_come_first_and_what_was_not_measured_is_no_number() -> None
     assert table["recall %"].tolist() == ["-", "25.00 ± 0.00"]
     assert "recognised %" not in table
     assert "precision %" not in table
+
+
+def test_the_summary_counts_exact_runs_over_all_problems_of_a_kind_and_leaves_gaps() -> None:
+    single = [run("stbp", seed, patterns=1.0, steps_to_exact=None if seed else 20.0) for seed in range(2)]
+    picture = run("stbp", 0, dataset="raster_image", patterns=1.0, van_rossum=0.5)
+    table = sequence_summary(pd.concat([some_runs(), pd.DataFrame([*single, picture])], ignore_index=True))
+    assert table.set_index("method").to_dict("index") == {
+        "STBP": {
+            "one pattern, all exact": "1 of 2",
+            "several patterns, all exact": "3 of 3",
+            "picture, van Rossum": "0.5",
+        },
+        "TSSL-BP, single-filter": {
+            "one pattern, all exact": "-",
+            "several patterns, all exact": "0 of 3",
+            "picture, van Rossum": "-",
+        },
+    }
 
 
 def test_differences_are_of_equal_seeds_on_equal_targets() -> None:
