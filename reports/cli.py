@@ -1,7 +1,8 @@
 """The ``tssl`` command line: everything of `benchmarks.cli`, and reports on top of it."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
-from reports.load import Results, results_from_csv, results_from_tracking
+from reports.load import ReportError, Results, results_from_csv, results_from_tracking
 from reports.render import write_report
 
 DEFAULT_FOLDER = Path("results")
@@ -77,7 +78,8 @@ def compare_command(arguments: argparse.Namespace) -> int:
     """Print what differs between two studies, or two commits of one, and whether it is noise."""
     text = comparison(*(read_side(name, arguments.tracking_uri) for name in (arguments.a, arguments.b)))
     if arguments.output:
-        write_atomically(arguments.output, text.encode())
+        with _writing(arguments.output):
+            write_atomically(arguments.output, text.encode())
     else:
         print(text, end="")
     return cli.EXIT_OK
@@ -96,9 +98,19 @@ def _write(results: Results, arguments: argparse.Namespace, title: str) -> Path:
     folder: Path = arguments.output or DEFAULT_FOLDER / results.study
     if arguments.bench:
         results = replace(results, kernels=kernel_times(arguments.bench))
-    path = write_report(results, folder, title=title)
+    with _writing(folder):
+        path = write_report(results, folder, title=title)
     print(f"report: {path.resolve()}")
     return folder
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in a line that something cannot be written; what it was made from is still in the store."""
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(f"cannot write {path}: {error}; choose another --output, no run is lost") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -97,3 +97,16 @@ def test_a_study_without_a_finished_run_has_nothing_to_compare(tmp_path: Path) -
     results_of(run_row(status="failed")).write(tmp_path)
     with pytest.raises(ReportError, match="no finished run"):
         read_side(str(tmp_path), "sqlite:///none.db")
+
+
+def test_a_place_that_cannot_be_written_is_named_and_no_run_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results_of(run_row()).write(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    place = str(tmp_path / "file" / "report")
+    for arguments in (["compare", str(tmp_path), str(tmp_path)], ["report", "made", "--from-csv", str(tmp_path)]):
+        assert main([*arguments, "--output", place]) == 2
+        error = capsys.readouterr().err
+        assert f"cannot write {place}" in error
+        assert "no run is lost" in error
