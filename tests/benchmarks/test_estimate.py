@@ -43,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         now[0] += 2.0
         return step(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "train_step", slow_step)
+    monkeypatch.setattr("benchmarks.training.train_step", slow_step)
     monkeypatch.setattr("benchmarks.estimate.time.perf_counter", lambda: now[0])
     return now
 

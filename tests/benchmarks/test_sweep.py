@@ -11,7 +11,7 @@ from benchmarks.config import Execution, validate_run
 from benchmarks.environment import commit
 from benchmarks.errors import DatasetError, TrackingError
 from benchmarks.metrics import CONVERGENCE_COLUMNS
-from benchmarks.records import METRIC_COLUMNS, EpochRecord
+from benchmarks.records import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochRecord
 from benchmarks.study import Cell, Study, cell_of
 from benchmarks.sweep import run_study
 from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker, NoTracking, flatten, open_tracker
@@ -45,12 +45,13 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
             "accuracy_chosen",
             "chosen_epoch",
             *CONVERGENCE_COLUMNS,
+            *SEQUENCE_COLUMNS,
         }
         assert run["run_key"] == cell.config.run_key
         assert run["backend"] != "auto"
         assert run["commit"] == commit()
     assert [(row["run_key"], row["epoch"]) for row in epochs] == [(r["run_key"], e) for r in runs for e in (1, 2)]
-    assert set(epochs[0]) == {"run_key", *EpochRecord.__annotations__} - {"held_out_accuracy"}
+    assert set(epochs[0]) == {"run_key", *EpochRecord.__annotations__} - {"held_out_accuracy", "measures", "rasters"}
     assert epochs[1]["test_accuracy"] == runs[0]["accuracy_last"]
 
 

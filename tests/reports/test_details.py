@@ -34,6 +34,7 @@ def test_the_files_of_a_run_become_rows() -> None:
         "layers": [["key", "layer1", True, 4, 0.75, 0.1, 0.2, 3.0]],
         "histogram": [["key", "layer1", True, spikes, pairs] for spikes, pairs in enumerate((300, 70, 30))],
         "confusion": [["key", 0, 0, 8], ["key", 0, 1, 2], ["key", 1, 1, 10]],
+        "output_rasters": [],
         # Silent neurons are left out, but for one that says that the layer is there.
         "raster": [
             ["key", 0, 1, 0, "layer1", 300, 0, "00"],
