@@ -24,10 +24,14 @@ STUDIES = {
     "nmnist_simulated": "The same on recordings simulated from MNIST, which are not N-MNIST",
     "ablation": "Published versions and single changes of TSSL-BP on FashionMNIST",
     "time_steps": "How many time steps FashionMNIST needs, 400-400",
+    "sequences": "Target spike sequences instead of classes, by small networks; nothing to download",
 }
+SMALL = ("sequences",)
+"""Studies whose networks train faster side by side."""
 
 MOST_JOBS = 4
 """Each takes about a gigabyte of memory."""
+JOBS = str(min(os.cpu_count() or 1, MOST_JOBS))
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.default_venv_backend = "none"
@@ -70,15 +74,15 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """A small but real study without any download, and its report; small networks train faster side by side."""
-    jobs = str(min(os.cpu_count() or 1, MOST_JOBS))
-    run(session, "tssl", "reproduce", "digits", "--jobs", jobs, *session.posargs)
+    run(session, "tssl", "reproduce", "digits", "--jobs", JOBS, *session.posargs)
 
 
 def reproduce_study(study: str, what: str) -> None:
     """Make the session ``reproduce_<study>``."""
+    side_by_side = ("--jobs", JOBS) if study in SMALL else ()
 
     def reproduce(session: nox.Session) -> None:
-        run(session, "tssl", "reproduce", study, *session.posargs)
+        run(session, "tssl", "reproduce", study, *side_by_side, *session.posargs)
 
     reproduce.__doc__ = f"{what}; -- --profile smoke, quick or paper."
     nox.session(reproduce, name=f"reproduce_{study}")
@@ -86,13 +90,6 @@ def reproduce_study(study: str, what: str) -> None:
 
 for study, what in STUDIES.items():
     reproduce_study(study, what)
-
-
-@nox.session
-def reproduce_sequences(session: nox.Session) -> None:
-    """Target spike sequences instead of classes; -- --profile smoke, quick or paper."""
-    jobs = str(min(os.cpu_count() or 1, MOST_JOBS))
-    run(session, "tssl", "reproduce", "sequences", "--jobs", jobs, *session.posargs)
 
 
 @nox.session
