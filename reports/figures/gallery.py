@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.cells import TERMS
+from reports.cells import TERMS, told_apart
 from reports.figures import captions
 from reports.figures.accuracy import (
     accuracy_after_each_step,
@@ -187,7 +187,7 @@ def draw_figures(results: Results, folder: Path) -> list[FigureSection]:
 
 def _groups(results: Results) -> Iterator[tuple[pd.DataFrame, str, str]]:
     """Finished runs that compare, with the beginning of their files' names and a title."""
-    for dataset, of_dataset in results.finished.groupby("dataset", sort=True):
+    for dataset, of_dataset in told_apart(results.finished).groupby("dataset", sort=True):
         name, title = str(dataset), dataset_title(str(dataset))
         groups = list(of_dataset.groupby(TERMS, sort=True, dropna=False))
         varying = [index for index, column in enumerate(TERMS) if of_dataset[column].nunique(dropna=False) > 1]

@@ -64,8 +64,9 @@ def on_top_of(colour: str) -> str:
 
 
 def style_of(method: str) -> Style:
-    """Style of a method; grey for one that is not known here."""
-    return styles().get(method, Style(UNKNOWN, "."))
+    """Style of a method, or of the method that it is a variant of; grey for one that is not known here."""
+    known = styles()
+    return known.get(method) or known.get(method.partition(":")[0]) or Style(UNKNOWN, ".")
 
 
 def canvas(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import CELL
+from reports.cells import CELL, KEY_LENGTH
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
@@ -39,7 +39,7 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
                 "epochs": first["epochs"],
                 "training samples": NOTHING if pd.isna(first["train_samples"]) else f"{first['train_samples']:,}",
                 # Cells that differ in a parameter alone, as of an optimiser, are told apart by their key.
-                "settings": first["cell_key"][:6] if ambiguous else NOTHING,
+                "settings": first["cell_key"][:KEY_LENGTH] if ambiguous else NOTHING,
                 "n": len(runs),
             },
             runs,

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from baselines.method import method_title
+from reports.cells import told_apart
 from reports.figures import gallery
 from reports.figures.captions import seeds_in_words
 from reports.figures.gallery import LEFT_OUT, FigureSection, draw_figures
+from reports.figures.style import style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
 from reports.render import write_report
@@ -156,3 +159,12 @@ def test_the_line_of_the_kernels_joins_layers_of_one_size(unsaved: dict[str, Fig
     sections_of(replace(failed, kernels=kernel_times(BENCHMARKS)))
     lines = [line for line in unsaved["kernels"].axes[0].lines if line.get_linestyle() == "-"]
     assert [len(line.get_xydata()) for line in lines] == [0, 7, 7]  # type: ignore[arg-type]
+
+
+def test_figures_do_not_average_cells_that_differ_in_a_parameter_alone() -> None:
+    rows = [run_row(cell_key=key, seed=seed) for key, seed in (("aaaaaaa", "0"), ("bbbbbbb", "1"))]
+    rows += [run_row(method="tssl_bp:single-filter", cell_key="c", time_steps=steps) for steps in ("2", "5")]
+    finished = told_apart(results_of(*rows).finished)
+    assert set(finished["method"]) == {"tssl_bp:aaaaaa", "tssl_bp:bbbbbb", "tssl_bp:single-filter"}
+    assert method_title(finished["method"].iloc[0]) == "TSSL-BP, aaaaaa"
+    assert style_of("tssl_bp:aaaaaa") == style_of("tssl_bp")
