@@ -9,6 +9,9 @@ CELL = [*TERMS, "method", "time_steps", "cell_key"]
 """What the runs of one cell have in common; the key is of the whole configuration but the seed."""
 
 
+PROBLEM = ["dataset", "architecture", "time_steps", "patterns"]
+"""What runs have in common that are after the same kind of target spike trains."""
+
 KEY_LENGTH = 6
 """So much of a cell's key is shown where cells have to be told apart by it."""
 

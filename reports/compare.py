@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
 from reports.cells import TERMS, percent
 from reports.load import RUNS_FILE, ReportError, results_from_csv, results_from_tracking
 from reports.markdown import table_of
-from reports.statistics import FEWEST, difference
-from reports.tables.cells import NOTHING
-from tssl_core.architecture import parse_architecture
+from reports.statistics import FEWEST, Difference, difference
+from reports.tables.cells import NOTHING, SILENT, about, mean_in_words
 
 IDENTITY = [*TERMS, "method", "time_steps"]
 """What a cell of one study and a cell of the other must have in common to be compared."""
@@ -20,6 +18,9 @@ IDENTITY = [*TERMS, "method", "time_steps"]
 FACTS = ("commit", "code_checksum", "backend", "device", "processor", "threads", "python", "torch", "data_checksum")
 MACHINE = ("device", "processor", "threads")
 AT = "@"
+
+UNKNOWN = Difference(float("nan"), float("nan"), float("nan"), 0)
+"""Of cells in which nothing was measured."""
 
 READING = f"""\
 B less A in percentage points, last epoch: mean, and the 95 % percentile bootstrap interval over seeds; seed by seed
@@ -115,27 +116,22 @@ def _pairs(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.
 def _row(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, object]:
     found = difference(b, a, "accuracy_last")
     return {
-        **_about(a),
+        **about(a.iloc[0]),
         "n": f"{len(a)}, {len(b)}",
         "A %": percent(a["accuracy_last"]),
         "B %": percent(b["accuracy_last"]),
         "B - A": NOTHING if found is None else f"{found.times(100)}{'' if found.paired else ' unpaired'}",
-        "is": _reading(a, b),
-        "silent A, B": ", ".join(_mean(runs["silent_fraction"], "{:.1%}") for runs in (a, b)),
+        "is": _reading(a, b, found),
+        "silent A, B": ", ".join(mean_in_words(runs["silent_fraction"], SILENT) for runs in (a, b)),
         "time": _time(a, b),
     }
 
 
-def _reading(a: pd.DataFrame, b: pd.DataFrame) -> str:
+def _reading(a: pd.DataFrame, b: pd.DataFrame, found: Difference | None) -> str:
     both = a.merge(b, on="seed", suffixes=("_a", "_b"))
     if len(both) and (both["accuracy_last_a"] == both["accuracy_last_b"]).all():
         return "equal"
-    found = difference(b, a, "accuracy_last")
-    if found is None or not found.decided:
-        return f"undecided: {FEWEST} seeds are needed"
-    if found.is_noise:
-        return "noise"
-    return "higher" if found.mean > 0 else "lower"
+    return (found or UNKNOWN).in_words("noise")
 
 
 def _time(a: pd.DataFrame, b: pd.DataFrame) -> str:
@@ -150,23 +146,7 @@ def _alone(runs: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     known = {str(key) for key, _ in others.groupby(IDENTITY, dropna=False)}
     groups = runs.groupby(IDENTITY, sort=True, dropna=False)
     return pd.DataFrame(
-        {**_about(cell), "n": len(cell), "last epoch %": percent(cell["accuracy_last"])}
+        {**about(cell.iloc[0]), "n": len(cell), "last epoch %": percent(cell["accuracy_last"])}
         for key, cell in groups
         if str(key) not in known
     )
-
-
-def _about(runs: pd.DataFrame) -> dict[str, object]:
-    first = runs.iloc[0]
-    return {
-        "dataset": first["dataset"],
-        "network": parse_architecture(first["architecture"]).plain,
-        "method": method_title(first["method"]),
-        "T": first["time_steps"] if is_spiking(first["method"]) else NOTHING,
-        "profile": first["protocol"],
-        "epochs": first["epochs"],
-    }
-
-
-def _mean(values: pd.Series, text: str) -> str:
-    return NOTHING if values.isna().all() else text.format(values.mean())

@@ -11,13 +11,13 @@ from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
 from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.statistics import paired_difference
-from reports.titles import dataset_title
+from reports.titles import dataset_title, place
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
-from tssl_core.architecture import parse_architecture
 
 BEST, PAPER = "accuracy_best", "paper"
 
-RANKS = (Verdict.NOT_RUN, Verdict.NOT_REPRODUCED, Verdict.PARTLY, Verdict.REPRODUCED)
+RANKS = (*reversed(Verdict),)
+"""The most favourable verdict last."""
 
 FEW_STEPS = 5
 """The paper's T for images; fewer is not what it claims."""
@@ -219,7 +219,7 @@ def _entry(
     seeds: int | None = None,
 ) -> Entry:
     less, other = _less(runs, claim.epochs), _other_data(claim, runs)
-    where = "" if isinstance(claim, BoundClaim) else _place(runs)
+    where = "" if isinstance(claim, BoundClaim) else place(runs.iloc[0])
     return Entry(claim, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other), where)
 
 
@@ -278,11 +278,6 @@ def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
     if first["dataset"] not in claim.about:
         return [f"on {dataset_title(first['dataset'])}"]
     return ["on a JPEG copy"] if "JPEG copy" in str(first["data_source"]) else []
-
-
-def _place(runs: pd.DataFrame) -> str:
-    first = runs.iloc[0]
-    return f"{dataset_title(first['dataset'])}, {parse_architecture(first['architecture']).plain}"
 
 
 def _protocol(runs: pd.DataFrame, deviations: list[str], seeds: int | None = None) -> str:

@@ -20,7 +20,7 @@ from reports.page import write_page
 from reports.published import published_results
 from reports.tables.cells import without_constant
 from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
-from reports.titles import dataset_title
+from reports.titles import dataset_title, place
 from tssl_core.architecture import parse_architecture
 
 REPORT_FILE, ENVIRONMENT_FILE = "report.md", "environment.json"
@@ -201,5 +201,4 @@ def _environment(runs: pd.DataFrame) -> dict[str, list[str]]:
 
 def _terms(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
-    network = parse_architecture(first["architecture"]).plain
-    return f"{dataset_title(first['dataset'])}, {network}, {first['epochs']} epochs"
+    return f"{place(first)}, {first['epochs']} epochs"

@@ -47,6 +47,14 @@ class Difference:
         """Whether the interval holds 0: the difference may come from the seeds alone."""
         return self.decided and self.low <= 0 <= self.high
 
+    def in_words(self, noise: str) -> str:
+        """What it says: ``higher``, ``lower``, `noise`, or that there are too few seeds to tell."""
+        if not self.decided:
+            return f"undecided: {FEWEST} seeds are needed"
+        if self.is_noise:
+            return noise
+        return "higher" if self.mean > 0 else "lower"
+
     def times(self, factor: float) -> "Difference":
         """In other units."""
         return Difference(factor * self.mean, factor * self.low, factor * self.high, self.n, self.paired)

@@ -117,10 +117,14 @@ def _layer_raster(name: str, spikes: Tensor) -> LayerRaster:
     """Choose neurons from spikes ``[T, ...]``."""
     rows = spikes.flatten(1).bool().T
     shown = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_NEURONS), dtype=torch.float64).round().long()
-    chosen = rows[shown.to(rows.device)].tolist()
     return LayerRaster(
         name=name,
         neurons=len(rows),
         shown=tuple(shown.tolist()),
-        spikes=tuple("".join(SPIKE if spike else SILENT for spike in row) for row in chosen),
+        spikes=as_text(rows[shown.to(rows.device)]),
     )
+
+
+def as_text(rows: Tensor) -> tuple[str, ...]:
+    """Write trains ``[neurons, T]``, 0 or 1 or bool, as a text of zeros and ones a neuron."""
+    return tuple("".join(SPIKE if spike else SILENT for spike in row) for row in rows.tolist())

@@ -10,6 +10,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.dataset import Split
 from benchmarks.metrics import Raster, samples_at_once
+from benchmarks.metrics.raster import as_text
 from benchmarks.metrics.spike_trains import SequenceRule, nearest_train, sequence_measures
 from benchmarks.records import EpochRecord, OutputRaster
 from benchmarks.tasks.task_type import Evaluation
@@ -19,8 +20,6 @@ RASTERS = 12
 
 RASTER_SAMPLES = 2
 """So many samples, the first of the test set, are kept."""
-
-SILENT, SPIKE = "0", "1"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Sequences:
         samples = torch.arange(min(RASTER_SAMPLES, len(split)))
         trains = spikes_and_targets(model, split, samples, device)
         return tuple(
-            OutputRaster(sample=sample, output=_rows(trains[0][:, sample]), target=_rows(trains[1][:, sample]))
+            OutputRaster(sample=sample, output=as_text(trains[0][:, sample].T), target=as_text(trains[1][:, sample].T))
             for sample in range(len(samples))
         )
 
@@ -121,8 +120,3 @@ def spikes_and_targets(model: Model, split: Split, indices: Tensor, device: torc
 def raster_epochs(epochs: int) -> set[int]:
     """Choose `RASTERS` of the epochs, equally far apart on a logarithmic scale, the first and the last among them."""
     return {round(epochs ** (index / (RASTERS - 1))) for index in range(RASTERS)}
-
-
-def _rows(trains: Tensor) -> tuple[str, ...]:
-    """Write the trains ``[T, neurons]`` of a sample, a text a neuron."""
-    return tuple("".join(SPIKE if spike else SILENT for spike in row) for row in trains.T.tolist())

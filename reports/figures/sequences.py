@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from baselines.method import method_title
+from reports.cells import PROBLEM
 from reports.figures.panels import grid_of_panels
 from reports.figures.style import FONT, INK, SMALL, canvas, style_of
 from reports.titles import dataset_title
 from tssl_core.architecture import parse_architecture
-
-PROBLEM = ["dataset", "architecture", "time_steps", "patterns"]
-"""What runs have in common that are after the same kind of targets."""
 
 SCALES = {"patterns": "patterns", "time_steps": "time steps T", "depth": "hidden layers"}
 """What makes a problem harder, one thing at a time."""

@@ -7,8 +7,8 @@ from benchmarks.tracking import flatten
 from reports.cells import CELL, TERMS, percent
 from reports.claims import METHOD
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, without_constant
-from reports.tables.differences import verdict_on
+from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant
+from reports.tables.differences import NOISE
 
 
 def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
@@ -39,7 +39,6 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
 def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str) -> dict[str, object]:
     name = str(runs["method"].iloc[0])
     difference = None if name == method else paired_difference(runs, own, "accuracy_last")
-    silent = runs["silent_fraction"]
     return {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],
@@ -49,8 +48,8 @@ def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str) -> dict[str, object
         "last epoch %": percent(runs["accuracy_last"]),
         "best epoch %": percent(runs["accuracy_best"]),
         "difference, points": NOTHING if difference is None else str(difference.times(100)),
-        "difference is": NOTHING if difference is None else verdict_on(difference),
-        "silent": NOTHING if silent.isna().all() else f"{silent.mean():.1%}",
+        "difference is": NOTHING if difference is None else difference.in_words(NOISE),
+        "silent": mean_in_words(runs["silent_fraction"], SILENT),
     }
 
 

@@ -5,8 +5,7 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, percent
 from reports.published import Published, published_for
-from reports.tables.cells import NOTHING, cells_of, without_empty
-from tssl_core.architecture import parse_architecture
+from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_empty
 
 
 def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
@@ -23,18 +22,17 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for about, runs in cells_of(finished):
         first = runs.iloc[0]
-        network = parse_architecture(first["architecture"]).plain
-        published = published_for(first["dataset"], network, first["method"], first["time_steps"])
+        published = published_for(first["dataset"], str(about["network"]), first["method"], first["time_steps"])
         rows.append(
             {
                 **about,
                 "last epoch %": percent(runs["accuracy_last"]),
                 "best epoch %": percent(runs["accuracy_best"]),
-                "chosen epoch %": _if_any(runs["accuracy_chosen"]),
+                "chosen epoch %": share(runs["accuracy_chosen"]),
                 "published %": _published(published),
                 "published epochs": published.epochs or "not known" if published else NOTHING,
                 "difference": _difference(100 * runs["accuracy_best"].mean(), published),
-                "silent": NOTHING if runs["silent_fraction"].isna().all() else f"{runs['silent_fraction'].mean():.1%}",
+                "silent": mean_in_words(runs["silent_fraction"], SILENT),
             }
         )
     return without_empty(pd.DataFrame(rows))
@@ -73,10 +71,6 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
         {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
         for (name, _), row in rows.items()
     )
-
-
-def _if_any(values: pd.Series) -> str:
-    return NOTHING if values.isna().all() else percent(values)
 
 
 def _published(published: Published | None) -> str:

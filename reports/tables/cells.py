@@ -1,14 +1,26 @@
 """What the tables share: rows that stand for cells, in the order of readers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import CELL, KEY_LENGTH
+from reports.cells import CELL, KEY_LENGTH, percent
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
+
+
+def about(first: pd.Series) -> dict[str, object]:
+    """What every table says of a run's cell: dataset, network, method, T, profile and epochs."""
+    return {
+        "dataset": first["dataset"],
+        "network": parse_architecture(first["architecture"]).plain,
+        "method": method_title(first["method"]),
+        "T": first["time_steps"] if is_spiking(first["method"]) else NOTHING,
+        "profile": first["protocol"],
+        "epochs": first["epochs"],
+    }
 
 
 def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
@@ -31,12 +43,7 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
         first = runs.iloc[0]
         yield (
             {
-                "dataset": first["dataset"],
-                "network": parse_architecture(first["architecture"]).plain,
-                "method": method_title(first["method"]),
-                "T": first["time_steps"] if is_spiking(first["method"]) else NOTHING,
-                "profile": first["protocol"],
-                "epochs": first["epochs"],
+                **about(first),
                 "training samples": NOTHING if pd.isna(first["train_samples"]) else f"{first['train_samples']:,}",
                 # Cells that differ in a parameter alone, as of an optimiser, are told apart by their key.
                 "settings": first["cell_key"][:KEY_LENGTH] if ambiguous else NOTHING,
@@ -54,3 +61,17 @@ def without_empty(table: pd.DataFrame) -> pd.DataFrame:
 def without_constant(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     """Leave out those of some columns that say the same in every row."""
     return table.drop(columns=[name for name in columns if name in table and table[name].nunique() == 1])
+
+
+def mean_in_words(values: pd.Series, text: Callable[[float], str]) -> str:
+    """Print the mean of what is there, or `NOTHING`."""
+    return NOTHING if values.isna().all() else text(float(values.mean()))
+
+
+def share(values: pd.Series) -> str:
+    """Print fractions as `percent`, or `NOTHING`."""
+    return NOTHING if values.isna().all() else percent(values)
+
+
+SILENT = "{:.1%}".format
+"""How a silent fraction is printed."""

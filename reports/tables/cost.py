@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from reports.cells import percent
-from reports.tables.cells import NOTHING, cells_of, without_constant, without_empty
+from reports.tables.cells import cells_of, mean_in_words, without_constant, without_empty
 
 COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "ms/sample": ("latency_ms", "{:.3f}".format),
@@ -31,13 +31,9 @@ def cost_table(finished: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for about, runs in cells_of(finished):
-        costs = {title: _mean(runs[metric], text) for title, (metric, text) in COLUMNS.items()}
+        costs = {title: mean_in_words(runs[metric], text) for title, (metric, text) in COLUMNS.items()}
         rows.append(
             {**about, "last epoch %": percent(runs["accuracy_last"]), **costs, "_order": -runs["accuracy_last"].mean()}
         )
     table = pd.DataFrame(rows).sort_values(["dataset", "network", "_order"], kind="stable").drop(columns="_order")
     return without_empty(without_constant(table, ("dataset", "network", "profile", "epochs", "training samples")))
-
-
-def _mean(values: pd.Series, text: Callable[[float], str]) -> str:
-    return NOTHING if values.isna().all() else text(float(values.mean()))

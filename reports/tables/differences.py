@@ -5,7 +5,9 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, TERMS
 from reports.claims import METHOD
-from reports.statistics import FEWEST, Difference, paired_difference
+from reports.statistics import paired_difference
+
+NOISE = "within the seeds' spread"
 
 METRICS = {"last epoch": "accuracy_last", "best epoch": "accuracy_best"}
 
@@ -57,14 +59,5 @@ def _row(theirs: pd.DataFrame, ours: pd.DataFrame) -> dict[str, object] | None:
         "method": method_title(theirs["method"].iloc[0]),
         "n": last.n,
         **{f"{name}, points": str(value) for name, value in differences.items()},
-        "last epoch is": verdict_on(last),
+        "last epoch is": last.in_words(NOISE),
     }
-
-
-def verdict_on(difference: Difference) -> str:
-    """What a difference of two methods says, in words."""
-    if not difference.decided:
-        return f"undecided: {FEWEST} seeds are needed"
-    if difference.is_noise:
-        return "within the seeds' spread"
-    return "higher" if difference.mean > 0 else "lower"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pandas as pd
 
 from baselines.method import method_title
-from reports.cells import mean_and_std, percent
+from reports.cells import PROBLEM, mean_and_std
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, cells_of, without_constant, without_empty
+from reports.tables.cells import NOTHING, cells_of, share, without_constant, without_empty
 
-PROBLEM = ["dataset", "architecture", "time_steps", "patterns", "protocol", "epochs"]
-"""What runs must have in common for their outputs to be after the same targets."""
+EQUAL_PROBLEM = [*PROBLEM, "protocol", "epochs"]
+"""What runs must have in common for their outputs to be after the same targets, as long."""
 
 REFERENCE = "tssl_bp:single-filter"
 """The gradient as it is, with the target that all other methods have."""
@@ -21,24 +21,20 @@ def _plain(values: pd.Series) -> str:
     return NOTHING if pd.isna(mean) else f"{mean:.3g}" + ("" if std is None else f" ± {std:.2g}")
 
 
-def _share(values: pd.Series) -> str:
-    return NOTHING if values.isna().all() else percent(values)
-
-
 def _reached(values: pd.Series) -> str:
     return f"{int(values.notna().sum())} of {len(values)}"
 
 
 COLUMNS: dict[str, tuple[str, Callable[[pd.Series], str]]] = {
     "all exact": ("steps_to_exact", _reached),
-    "exact outputs %": ("exact_match", _share),
-    "exact trains %": ("exact_trains", _share),
+    "exact outputs %": ("exact_match", share),
+    "exact trains %": ("exact_trains", share),
     "van Rossum": ("van_rossum", _plain),
     "Victor-Purpura": ("victor_purpura", _plain),
-    "precision %": ("spike_precision", _share),
-    "recall %": ("spike_recall", _share),
+    "precision %": ("spike_precision", share),
+    "recall %": ("spike_recall", share),
     "count error": ("count_error", _plain),
-    "recognised %": ("accuracy_last", _share),
+    "recognised %": ("accuracy_last", share),
 }
 """Columns of the table: the metric behind each, and how it is printed."""
 
@@ -56,7 +52,7 @@ def sequence_table(finished: pd.DataFrame) -> pd.DataFrame:
         values = {title: show(runs[metric]) for title, (metric, show) in COLUMNS.items()}
         first = runs.iloc[0]
         patterns = f"{first['patterns']:.0f}"
-        order = [*(first[key] for key in PROBLEM), runs["van_rossum"].mean()]
+        order = [*(first[key] for key in EQUAL_PROBLEM), runs["van_rossum"].mean()]
         row: dict[str, object] = {**about, "settings": NOTHING, "patterns": patterns, **values}
         rows.append((row, order))
     rows.sort(key=lambda row: row[1])
@@ -78,7 +74,7 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
         "one pattern, all exact": (random & single, "steps_to_exact", _reached),
         "several patterns, all exact": (random & ~single, "steps_to_exact", _reached),
         "picture, van Rossum": (finished["dataset"] == "raster_image", "van_rossum", _plain),
-        "classes, recognised %": (finished["dataset"] == "spike_classes", "accuracy_last", _share),
+        "classes, recognised %": (finished["dataset"] == "spike_classes", "accuracy_last", share),
     }
     rows = []
     for method, runs in finished.groupby("method", sort=True):
@@ -103,7 +99,7 @@ def sequence_difference_table(finished: pd.DataFrame, reference: str = REFERENCE
         Name of a method.
     """
     rows = []
-    for _, runs in finished.groupby(PROBLEM, sort=True):
+    for _, runs in finished.groupby(EQUAL_PROBLEM, sort=True):
         theirs = runs[runs["method"] == reference]
         for method, ours in runs.groupby("method", sort=True):
             distance = paired_difference(ours, theirs, "van_rossum")
