@@ -11,10 +11,11 @@ from tssl_core import (
     LIFParams,
     SpikingNetwork,
     TSSLParams,
+    filtered_train,
+    of_true_class,
     softmax_loss,
     spike_count_loss,
     spike_train_loss,
-    target_psc,
     target_spike_train,
     unfiltered,
     van_rossum_loss,
@@ -94,9 +95,18 @@ class TSSLBPParameters:
 class TSSLBPModel(Model):
     """A `SpikingNetwork` with one of the authors' losses."""
 
+    desired_psc: Tensor
+
     def __init__(self, task: Task, parameters: TSSLBPParameters, backend: str) -> None:
         super().__init__()
         self.task, self.parameters_ = task, parameters
+        desired = filtered_train(
+            parameters.target_train(task.time_steps),
+            tau_s=parameters.lif.tau_s,
+            filter_passes=parameters.filter_passes,
+        )
+        # A buffer is where the model is: a step that had to copy it to a GPU could not be recorded there.
+        self.register_buffer("desired_psc", desired, persistent=False)
         self.network = SpikingNetwork(
             task.architecture,
             task.input_shape,
@@ -117,14 +127,7 @@ class TSSLBPModel(Model):
         parameters = self.parameters_
         match parameters.loss:
             case "van_rossum":
-                target = target_psc(
-                    labels,
-                    self.task.classes,
-                    parameters.target_train(output.shape[0]),
-                    tau_s=parameters.lif.tau_s,
-                    filter_passes=parameters.filter_passes,
-                )
-                return van_rossum_loss(output, target)
+                return van_rossum_loss(output, of_true_class(self.desired_psc, labels, self.task.classes))
             case "spike_count":
                 return spike_count_loss(
                     output, labels, desired=parameters.desired_count, undesired=parameters.undesired_count

@@ -71,6 +71,13 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default=defaults.device, help="torch device (default: %(default)s)")
     parser.add_argument("--backend", default=defaults.backend, help="implementation of the neurons (default: auto)")
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument(
+        "--cuda-graphs",
+        action=switch,
+        default=defaults.cuda_graphs,
+        help="on a GPU, record a training step and replay it, which takes Python less time",
+    )
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="of torch on the CPU (default: all cores, shared among --jobs)"
     )
@@ -83,7 +90,6 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     )
     add_data_root(parser)
     add_tracking_uri(parser, f"MLflow tracking URI, json:FOLDER, or {TRACKING_OFF!r}")
-    switch = argparse.BooleanOptionalAction
     parser.add_argument("--log-model", action=switch, default=False, help="keep trained models; default: only tssl run")
     parser.add_argument(
         "--system-metrics", action=switch, default=True, help="log the use of the machine where psutil is installed"
@@ -107,6 +113,7 @@ def execution_of(arguments: argparse.Namespace) -> Execution:
         progress=sys.stderr.isatty(),
         threads=arguments.threads,
         elsewhere=getattr(arguments, "address", None) is not None,
+        cuda_graphs=arguments.cuda_graphs,
     )
 
 

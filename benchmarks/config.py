@@ -226,6 +226,8 @@ class Execution:
         with another number of them.
     elsewhere : bool
         Whether the runs take place on other machines, so that the device need not be here.
+    cuda_graphs : bool
+        Whether training steps are recorded as CUDA graphs on a GPU, see `benchmarks.cuda_graph`.
     """
 
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
@@ -235,6 +237,7 @@ class Execution:
     checkpoints: Path | None = None
     threads: int | None = None
     elsewhere: bool = False
+    cuda_graphs: bool = True
 
     def __post_init__(self) -> None:
         """Refuse devices that torch does not know or that are not here, and less than one thread."""

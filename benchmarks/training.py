@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from baselines.method import Model, Task, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
+from benchmarks.cuda_graph import Recorded
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
 from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.errors import DivergedError
@@ -109,15 +110,28 @@ class Training:
     def _batches(self) -> list[Tensor]:
         """Order of the samples in an epoch, in batches."""
         samples, draw, size = len(self.data.train), self.state.draws.order, self.config.batch_size
-        return [batch for _ in range(self.data.passes) for batch in torch.randperm(samples, generator=draw).split(size)]
+        orders = [torch.randperm(samples, generator=draw) for _ in range(self.data.passes)]
+        if self.device.type == "cuda":
+            orders = [order.pin_memory() for order in orders]  # what is pinned is copied to a GPU without waiting
+        return [batch for order in orders for batch in order.split(size)]
 
     def step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of the optimiser, see `train_step`."""
         clip = self.config.optimizer.grad_clip
         return train_step(self.model, self.state.optimizer, inputs, targets, grad_clip=clip, loss=self.task_type.loss)
 
+    def _counted_step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Take one step; its loss, and how many samples were recognised."""
+        loss, output = self.step(inputs, targets)
+        return loss, self.task_type.correct(self.model, output, targets)
+
     def _train_epoch(self, epoch: int) -> tuple[float, float | None]:
         split, device = self.data.train, self.device
+        step = (
+            Recorded(self._counted_step, device)
+            if device.type == "cuda" and self.execution.cuda_graphs
+            else self._counted_step
+        )
         # Sums stay on the device: reading them each step would make a GPU wait.
         loss_sum, correct = torch.zeros((), device=device), None
         self.model.train()
@@ -126,10 +140,10 @@ class Training:
         bar = tqdm(self._batches(), desc=f"epoch {epoch}", leave=False, disable=not progress, unit="step")
         for indices in bar:
             inputs, targets = split.batch(indices, self.state.draws.augmentation)
-            loss, output = self.step(inputs, targets)
+            loss, found = step(inputs, targets)
             loss_sum += loss
-            found = self.task_type.correct(self.model, output, targets)
-            correct = found if correct is None or found is None else correct + found
+            if found is not None:
+                correct = found.clone() if correct is None else correct.add_(found)
         shown = self.data.passes * len(split)
         mean_loss = float(loss_sum) / shown
         if not torch.isfinite(loss_sum):
@@ -230,7 +244,11 @@ def widest_layer(task: Task) -> int:
 
 def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:
     """AdamW as the authors' code sets it up."""
-    return AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    on_gpu = any(weight.is_cuda for weight in model.parameters())
+    # What may be recorded as a CUDA graph counts its steps on the GPU.
+    return AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True, capturable=on_gpu
+    )
 
 
 def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:

@@ -7,7 +7,7 @@ from tssl_core.losses import softmax_loss, spike_count_loss, spike_train_loss, v
 from tssl_core.network import Network, SpikingNetwork
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter, spikes_from_psc, unfiltered
-from tssl_core.targets import target_psc, target_spike_train
+from tssl_core.targets import filtered_train, of_true_class, target_psc, target_spike_train
 
 __all__ = [
     "Architecture",
@@ -20,6 +20,8 @@ __all__ = [
     "TSSLError",
     "TSSLParams",
     "constant_input_gain",
+    "filtered_train",
+    "of_true_class",
     "parse_architecture",
     "psc_filter",
     "softmax_loss",

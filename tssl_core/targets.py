@@ -73,9 +73,19 @@ def target_psc(labels: Tensor, classes: int, train: Tensor, *, tau_s: float, fil
     Tensor
         ``[T, B, classes]``; 0 for the wrong classes.
     """
+    desired = filtered_train(train, tau_s=tau_s, filter_passes=filter_passes)
+    return of_true_class(desired.to(labels.device), labels, classes)
+
+
+def filtered_train(train: Tensor, *, tau_s: float, filter_passes: int = 2) -> Tensor:
+    """Desired PSC of the true class, ``[T]``; arguments as for `target_psc`."""
     if filter_passes not in (1, 2):
         raise ParameterError(f"filter_passes is {filter_passes}; expected 1 (paper) or 2 (authors' code)")
     for _ in range(filter_passes):
         train = psc_filter(train, tau_s)
-    one_hot = F.one_hot(labels, classes).to(train.dtype)
-    return train.to(labels.device)[:, None, None] * one_hot
+    return train
+
+
+def of_true_class(signal: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Give a signal ``[T]`` to the true class of each sample, ``[B]``, and 0 to the others: ``[T, B, classes]``."""
+    return signal[:, None, None] * F.one_hot(labels, classes).to(signal.dtype)

@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
@@ -152,12 +152,20 @@ class ImageSplit:
 
     def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return normalised images ``[B, C, H, W]``, float32, and labels ``[B]``."""
-        indices = indices.to(self.images.device)
+        indices = indices.to(
+            self.images.device, non_blocking=True
+        )  # waits nonetheless, unless they are in pinned memory
         images = self.images[indices]
         if self.augment is not None and augmentation is not None:
             images = self.augment(images, augmentation)
-        mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (self.mean, self.std))
+        mean, std = self._mean_and_std
         return images.float().div_(self.white).sub_(mean).div_(std), self.labels[indices]
+
+    @cached_property
+    def _mean_and_std(self) -> tuple[Tensor, Tensor]:
+        """Of each channel, on the device: copied there for every batch, they would make a GPU wait."""
+        mean, std = (torch.tensor(values, device=self.images.device)[:, None, None] for values in (self.mean, self.std))
+        return mean, std
 
     def checksum(self) -> str:
         """Return the SHA-256 of images and labels."""

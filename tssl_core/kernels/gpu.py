@@ -52,15 +52,12 @@ def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams
 
 def _gate(current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
     """`gate_below` as one number on the device, so that the ``layer`` gate need not wait for its spike rate."""
-    low, high = (
-        torch.full((1,), gate_below(lif, tssl, takes), dtype=torch.float32, device=current.device)
-        for takes in (True, False)
-    )
+    low = torch.full((1,), gate_below(lif, tssl, True), dtype=torch.float32, device=current.device)
     if tssl.gate != "layer":
         return low
     count = torch.zeros(1, dtype=torch.int64, device=current.device)
     launch(_kernels().count_kernel, current, (current, count), _neuron(lif))
-    return torch.where(count.double() / current.numel() <= tssl.layer_rate, low, high)
+    return torch.where(count.double() / current.numel() <= tssl.layer_rate, low, gate_below(lif, tssl, False))
 
 
 def launch(kernel: Any, current: Tensor, arrays: Sequence[Tensor], numbers: Sequence[float], **options: object) -> None:
