@@ -241,13 +241,14 @@ def test_number_of_threads_does_not_change_a_bit(case: Case) -> None:
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @each_neuron
 def test_pytorch_accepts_the_operator(case: Case, backend: str) -> None:
-    current = torch.rand(4, 2, 9).transpose(1, 2) * 2
+    device = DEVICES.get(backend, "cpu")
+    current = torch.rand(4, 2, 9, device=device).transpose(1, 2) * 2
     arguments = (*astuple(case.params), backend)
     leaf = current.detach().requires_grad_(case.differentiable)
     torch.library.opcheck(getattr(torch.ops.tssl, case.scan.name).default, (leaf, *arguments))
     if case.differentiable:
         backward = getattr(torch.ops.tssl, f"{case.scan.name}_backward").default
-        torch.library.opcheck(backward, (torch.rand(4, 9, 2), current, *arguments))
+        torch.library.opcheck(backward, (torch.rand(4, 9, 2, device=device), current, *arguments))
 
 
 @each_neuron

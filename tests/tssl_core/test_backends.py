@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.kernels import DEVICES
 from tssl_core import BackendUnavailableError, LIFParams, TSSLParams, spiking_psc
 from tssl_core.kernels import available, cpu, resolve
 
@@ -103,12 +104,13 @@ def test_a_backend_for_another_device_says_so() -> None:
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @pytest.mark.parametrize("backend", ["cpu", "triton", "reference"])
 def test_pytorch_accepts_the_operator(backend: str) -> None:
-    if available()[backend] is not None:
-        pytest.skip(str(available()[backend]))
-    current = torch.rand(4, 2, 9).transpose(1, 2) * 2
+    device = DEVICES.get(backend, "cpu")
+    if available(device)[backend] is not None:
+        pytest.skip(str(available(device)[backend]))
+    current = torch.rand(4, 2, 9, device=device).transpose(1, 2) * 2
     torch.library.opcheck(torch.ops.tssl.spiking_psc.default, arguments(current.detach().requires_grad_(), backend))
     torch.library.opcheck(
-        torch.ops.tssl.spiking_psc_backward.default, (torch.rand(4, 9, 2), *arguments(current, backend))
+        torch.ops.tssl.spiking_psc_backward.default, (torch.rand(4, 9, 2, device=device), *arguments(current, backend))
     )
 
 
