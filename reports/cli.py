@@ -32,7 +32,14 @@ def add_commands(subparsers: Any) -> None:
     report = subparsers.add_parser("report", help="write the report of a study again, from what is logged")
     report.add_argument("study", help="name of a study")
     report.add_argument("--from-csv", type=Path, metavar="FOLDER", help="read results.csv there instead of MLflow")
-    cli.add_tracking_uri(report, "MLflow tracking URI")
+    cli.add_tracking_uri(report, "MLflow tracking URI, or json:FOLDER")
+    report.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="another store with runs of the study, of another machine perhaps; may be repeated",
+    )
     add_output(report)
     report.set_defaults(command=report_command)
 
@@ -69,7 +76,7 @@ def report_command(arguments: argparse.Namespace) -> int:
     if arguments.from_csv:
         results = results_from_csv(arguments.from_csv, arguments.study)
     else:
-        results = results_from_tracking(arguments.tracking_uri, arguments.study)
+        results = results_from_tracking(arguments.tracking_uri, arguments.study, also=arguments.also)
     _write(results, arguments, _title(arguments.study))
     return cli.EXIT_OK
 

@@ -1,6 +1,6 @@
 """Tidy tables of runs, and of what each has several rows of, from MLflow or from the CSV files of an earlier report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -76,29 +76,44 @@ class Results:
                 table.to_csv(path, index=False, lineterminator="\n")
 
 
-def results_from_tracking(uri: str, study: str, *, commit: str = "") -> Results:
+def results_from_tracking(uri: str, study: str, *, commit: str = "", also: Sequence[str] = ()) -> Results:
     """Read a study from the tracking store.
 
     Parameters
     ----------
     uri, study : str
         Which.
+    also : sequence of str
+        More stores with runs of the study, of other machines perhaps. Of a configuration that finished in several, the
+        run in the last of them counts.
     commit : str
         Only runs of a state of the code that begins so; by default the latest of each configuration.
 
     Raises
     ------
     TrackingError
-        If the store or the study is not there.
+        If a store or the study in it is not there.
     """
-    tracker = open_store(uri)
-    run_rows, epoch_rows = tracker.rows(study)
-    if not run_rows:
-        raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
-    run_rows = _of_commit(run_rows, commit, study)
-    epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
-    anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
-    return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
+    run_rows: list[dict[str, Any]] = []
+    epoch_rows: list[dict[str, Any]] = []
+    anytime_rows: list[dict[str, Any]] = []
+    tables: list[tuple[str, dict[str, Any]]] = []
+    for place in (uri, *also):
+        tracker = open_store(place)
+        runs, epochs = tracker.rows(study)
+        if not runs:
+            raise TrackingError(f"study {study!r} in {place} has no runs yet; run it first: tssl sweep {study}")
+        run_rows += runs
+        epoch_rows += epochs
+        anytime_rows += tracker.anytime_rows(study)
+        tables += tracker.tables(study)
+    return _results(
+        study,
+        pd.DataFrame(_of_commit(run_rows, commit, study)),
+        pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows)),
+        pd.DataFrame(anytime_rows, columns=ANYTIME_COLUMNS),
+        details_of(tables),
+    )
 
 
 def results_from_csv(folder: Path, study: str) -> Results:

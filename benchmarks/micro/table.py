@@ -40,8 +40,9 @@ def _provenance(content: dict[str, Any], entries: list[dict[str, Any]]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in sorted((suite | versions).items()))
     missing = "; ".join(dict.fromkeys(reason for entry in entries for reason in entry.get("missing", {}).values()))
     absent = f" Not measured: {missing}." if missing else ""
+    gpus = "".join(f", {name}" for name in sorted({entry["gpu"] for entry in entries if "gpu" in entry}))
     return (
-        f"Made by `{COMMAND}` on {content['datetime'][:10]}: {processor}, {content['machine_info']['system']}, "
+        f"Made by `{COMMAND}` on {content['datetime'][:10]}: {processor}{gpus}, {content['machine_info']['system']}, "
         f"{threads} threads, Python {content['machine_info']['python_version']}, {libraries}.{absent}\n\n"
         "Times are medians in milliseconds; what stands in one row was timed in turn, in one process. Compare within "
         "a row: from row to row, and still more from run to run, a shared machine changes its speed."

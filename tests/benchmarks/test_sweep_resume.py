@@ -337,6 +337,20 @@ def test_a_report_reads_json_files_like_mlflow(store: str, tmp_path: Path) -> No
     assert sorted("layers" in content for content in contents) == [False, True], "one of the methods spikes"
 
 
+def test_a_report_takes_the_runs_of_several_stores_together(store: str, tmp_path: Path) -> None:
+    for tracker, seeds in ((MlflowTracker(store), (0, 1)), (JsonTracker(tmp_path / "runs"), (1, 2))):
+        run_study(study_of(*({"seed": seed} for seed in seeds)), Execution(device="cpu"), tracker)
+    elsewhere = f"json:{tmp_path / 'runs'}"
+    both = results_from_tracking(store, "tiny", also=[elsewhere])
+    assert both.finished["seed"].tolist() == [0, 1, 2]
+    alone = [results_from_tracking(uri, "tiny") for uri in (store, elsewhere)]
+    assert len(both.epochs) == len(alone[0].epochs) / 2 + len(alone[1].epochs)
+    seconds = both.runs.set_index("seed")["training_seconds"]
+    assert seconds[1] == alone[1].runs.set_index("seed")["training_seconds"][1], "the last store's run counts"
+    with pytest.raises(TrackingError, match="no study 'tiny' in "):
+        results_from_tracking(store, "tiny", also=[f"json:{tmp_path / 'nothing'}"])
+
+
 def test_a_file_that_is_no_run_is_named(tmp_path: Path) -> None:
     tracker = JsonTracker(tmp_path)
     with pytest.raises(TrackingError, match="no study 'tiny' in "):
