@@ -3,8 +3,6 @@
 A neuron called ``name`` gets them from kernels ``<name>_forward`` and, if it can be trained, ``<name>_backward``, and
 from the numbers that these read, the same in C and in Triton. The spikes of a float32 current are those of the
 reference on a CPU, in C also those of a float64 one; gradients agree to rounding.
-
-The Triton backend has been run only under Triton's interpreter on a CPU so far, not on a GPU.
 """
 
 import functools

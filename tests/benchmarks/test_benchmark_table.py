@@ -69,6 +69,13 @@ def test_a_file_without_measurements_is_an_error_that_says_how_to_make_one(tmp_p
         markdown_of(path)
 
 
-def test_the_committed_table_is_made_from_the_committed_measurements() -> None:
-    made = markdown_of(DOCS / "benchmarks.json")
-    assert (DOCS / "benchmarks.md").read_text() == made, "make it again by python -m benchmarks.micro.table"
+@pytest.mark.parametrize("name", ["benchmarks", "benchmarks_gpu"])
+def test_a_committed_table_is_made_from_the_committed_measurements(name: str) -> None:
+    made = markdown_of(DOCS / f"{name}.json")
+    assert (DOCS / f"{name}.md").read_text() == made, "make it again by python -m benchmarks.micro.table"
+
+
+def test_the_gpu_that_was_measured_is_named(tmp_path: Path) -> None:
+    measured = entry("steps", "net", a=1)
+    measured["extra_info"]["gpu"] = "A Graphics Card"
+    assert "A Processor, A Graphics Card, Linux" in markdown_of(write(tmp_path / "bench.json", measured))

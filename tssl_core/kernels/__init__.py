@@ -8,7 +8,7 @@ backend         device            dtype                   needs
 ``reference``   any               any floating point      nothing; slow
 ==============  ================  ======================  ==============================================
 
-The Triton backend has been run only under Triton's interpreter on a CPU so far, not on a GPU.
+Without a GPU, tests run the Triton backend under Triton's interpreter; with one, on it.
 """
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The TSSL-BP neuron in Triton: CUDA tensors of float32, float16 or bfloat16, with the state in float32.
 
-This backend has been run only under Triton's interpreter on a CPU so far, not on a GPU.
-
 In float32 its spikes are those of the reference on the CPU. The reference on a GPU can differ in a few, because there
 PyTorch multiplies by the reciprocal instead of dividing by a time constant; in half precision it rounds every step.
 """
