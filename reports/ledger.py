@@ -177,7 +177,8 @@ def _rank(judgement: Judgement) -> tuple[int, float]:
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
-    for ours in _groups(claim, finished[finished["method"] == METHOD]):
+
+    def judge(ours: pd.DataFrame) -> Entry | None:
         others = on_equal_terms(finished[finished["method"] == claim.than], ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
             own = ours[ours["time_steps"] == steps]
@@ -186,20 +187,26 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
             if difference is not None:
                 judgement = judge_difference(difference.times(100), 0.0)
                 shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
-                yield _entry(claim, own, shown, judgement, seeds=difference.n)
-                break
+                return _entry(claim, own, shown, judgement, seeds=difference.n)
+        return None
+
+    return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
 
 
 def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator[Entry]:
-    for runs in _groups(claim, finished[finished["method"] == METHOD]):
+    """Set the claim's T beside the largest there is, if that is at least twice as large."""
+
+    def judge(runs: pd.DataFrame) -> Entry | None:
         few, most = runs[runs["time_steps"] == claim.time_steps], runs["time_steps"].max()
         many = runs[runs["time_steps"] == most]
         difference = paired_difference(few, many, BEST)
         if difference is None or most < 2 * claim.time_steps:
-            continue
+            return None
         shown = f"T = {claim.time_steps}: {percent(few[BEST])}; T = {most}: {percent(many[BEST])}"
         judgement = judge_difference(difference.times(100), claim.margin)
-        yield _entry(claim, few, shown, judgement, seeds=difference.n)
+        return _entry(claim, few, shown, judgement, seeds=difference.n)
+
+    return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
 
 
 _JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
@@ -234,22 +241,36 @@ def _concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
 
 
-def _groups(claim: Claim, runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The strongest group on equal terms for each dataset and network that the claim concerns."""
+def _of_each_network(
+    claim: Claim, runs: pd.DataFrame, judge: Callable[[pd.DataFrame], Entry | None]
+) -> Iterator[Entry]:
+    """Judge, for each dataset and network that the claim concerns, the strongest group on equal terms that can be.
+
+    Parameters
+    ----------
+    claim, runs
+        What is to be judged, and by which runs.
+    judge : callable
+        Gives the entry of a group, or None if it lacks the runs to compare with.
+    """
     runs = runs[runs["dataset"].map(claim.concerns).astype(bool)]
     for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
-        group = _strongest(of_network, claim, by=TERMS)
-        if group is not None:
-            yield group
+        entries = (judge(group) for group in _by_strength(of_network, claim, by=TERMS))
+        entry = next((entry for entry in entries if entry is not None), None)
+        if entry is not None:
+            yield entry
 
 
 def _strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
-    """Of cells on different terms the one that says most: least reduced, then most epochs, then most runs."""
+    """Of cells on different terms the one that says most, see `_by_strength`."""
+    return next(iter(_by_strength(runs, claim, by)), None)
+
+
+def _by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
+    """Cells on different terms, the one that says most first: least reduced, then most epochs, then most runs."""
     groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
     epochs = claim.published.epochs if isinstance(claim, AccuracyClaim) else claim.epochs
-    return max(
-        groups, key=lambda group: (-len(_less(group, epochs)), group["epochs"].iloc[0], len(group)), default=None
-    )
+    return sorted(groups, key=lambda group: (len(_less(group, epochs)), -group["epochs"].iloc[0], -len(group)))
 
 
 def _less(runs: pd.DataFrame, epochs: int | None) -> list[str]:

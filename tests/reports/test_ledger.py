@@ -112,6 +112,15 @@ def test_being_better_is_judged_seed_by_seed_on_equal_terms() -> None:
     assert elsewhere.judgement.verdict is Verdict.NOT_RUN
 
 
+def test_where_the_strongest_runs_have_nothing_to_compare_with_weaker_ones_that_have_speak() -> None:
+    shorter = [*three(epochs="10", accuracy_best=0.88), *three(epochs="10", method="stbp", accuracy_best=0.87)]
+    entry = entry_of("better-than-stbp", *three(), *shorter)
+    assert entry.ours == "T = 5: 88.00 ± 0.01; STBP: 87.00 ± 0.01"
+    assert "10 of 100 epochs" in entry.protocol
+    many = three(epochs="10", time_steps="20", accuracy_best=0.8801)
+    assert entry_of("five-steps-suffice", *three(), *shorter, *many).ours.endswith("T = 20: 88.01 ± 0.01")
+
+
 def test_a_method_without_spikes_is_compared_whatever_its_t() -> None:
     entry = entry_of("better-than-ann", *three(), *three(method="ann", time_steps="1", accuracy_best=0.89))
     assert entry.verdict == "🟢 reproduced"
