@@ -9,7 +9,7 @@ from reports.claims import all_claims
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
-from reports.tables import comparison_table, sequence_summary
+from reports.tables import comparison_table, effort_table, sequence_summary
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
@@ -22,11 +22,12 @@ The rule of verdicts is in [docs/protocol.md](docs/protocol.md#verdicts)."""
 
 
 def blocks(rendered: Path = RENDERED) -> dict[str, str]:
-    """The claims ledger over all committed studies, and a table a study with its command and a link to its report."""
+    """The claims ledger over all committed studies, a table of each with its command, and how long it took on what."""
     studies = [results_from_csv(path, path.name) for path in sorted(rendered.iterdir()) if path.is_dir()]
     claims = [table_of(ledger_table(_ledger_of(studies))), LEDGER]
     results = [part for study in studies for part in _of_study(study)]
-    return {"claims": "\n\n".join(claims), "results": "\n\n".join(results)}
+    effort = table_of(effort_table({study.study: study.finished for study in studies}))
+    return {"claims": "\n\n".join(claims), "results": "\n\n".join(results), "effort": effort}
 
 
 def _of_study(results: Results) -> Iterator[str]:

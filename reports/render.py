@@ -33,6 +33,7 @@ ENVIRONMENT = (
     "processor",
     "cores",
     "threads",
+    "determinism",
     "platform",
     "python",
     "torch",

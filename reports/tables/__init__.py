@@ -4,6 +4,7 @@ from reports.tables.ablation import ablation_table
 from reports.tables.accuracy import accuracy_by_steps, comparison_table
 from reports.tables.cost import cost_table
 from reports.tables.differences import difference_table
+from reports.tables.effort import effort_table
 from reports.tables.missing import missing_table, unfinished_table
 from reports.tables.published import published_table
 from reports.tables.sequences import sequence_difference_table, sequence_summary, sequence_table
@@ -14,6 +15,7 @@ __all__ = [
     "comparison_table",
     "cost_table",
     "difference_table",
+    "effort_table",
     "missing_table",
     "published_table",
     "sequence_difference_table",

@@ -12,6 +12,7 @@ from reports.tables import (
     comparison_table,
     cost_table,
     difference_table,
+    effort_table,
     missing_table,
     unfinished_table,
 )
@@ -126,3 +127,19 @@ def test_ten_thousand_runs_take_seconds(many: Results) -> None:
         assert isinstance(table(many.finished), pd.DataFrame)
     missing_table(many.runs)
     assert time.process_time() - start < 20
+
+
+def test_how_long_a_study_took_is_told_for_each_machine_apart() -> None:
+    on_cpu = {"device": "cpu", "processor": "Some CPU", "threads": 2}
+    runs = [
+        run_row(seed="0", training_seconds="60", **on_cpu),
+        run_row(seed="1", training_seconds="180", **on_cpu),
+        run_row(seed="2", training_seconds="240", **on_cpu),
+        run_row(seed="3", training_seconds="36", device="A Graphics Card", processor="Some CPU", threads=1),
+        run_row(seed="4", training_seconds="36", device="cpu", status="failed"),
+    ]
+    table = effort_table({"mine": results_of(*runs).finished})
+    assert table.to_dict("records") == [
+        {"study": "mine", "on": "A Graphics Card", "runs": 1, "minutes a run": "0.60", "hours in all": "0.01"},
+        {"study": "mine", "on": "Some CPU, 2 threads", "runs": 3, "minutes a run": "3.00", "hours in all": "0.13"},
+    ]
