@@ -15,8 +15,9 @@ from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
-from reports.load import ReportError, Results, results_from_csv, results_from_tracking
+from reports.load import ReportError, Results, combined, results_from_csv, results_from_tracking
 from reports.render import write_report
+from reports.selection import chosen, results_at
 
 DEFAULT_FOLDER = Path("results")
 
@@ -37,8 +38,15 @@ def add_commands(subparsers: Any) -> None:
         "--also",
         action="append",
         default=[],
-        metavar="URI",
-        help="another store with runs of the study, of another machine perhaps; may be repeated",
+        metavar="PLACE",
+        help="more runs, from another store, perhaps of another machine, or the folder of a report; may be repeated",
+    )
+    report.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="keep the runs with a value, or one of several, in a column of results.csv; may be repeated",
     )
     add_output(report)
     report.set_defaults(command=report_command)
@@ -76,7 +84,11 @@ def report_command(arguments: argparse.Namespace) -> int:
     if arguments.from_csv:
         results = results_from_csv(arguments.from_csv, arguments.study)
     else:
-        results = results_from_tracking(arguments.tracking_uri, arguments.study, also=arguments.also)
+        results = results_from_tracking(arguments.tracking_uri, arguments.study)
+    if arguments.also:
+        results = combined([results, *(results_at(place, arguments.study) for place in arguments.also)])
+    for condition in arguments.only:
+        results = chosen(results, condition)
     _write(results, arguments, _title(arguments.study))
     return cli.EXIT_OK
 

@@ -29,6 +29,10 @@ class ReportError(TSSLError, ValueError):
     """Results that cannot be read or reported on."""
 
 
+TABLES = ("epochs", "anytime", *DETAILS)
+"""Tables with several rows a run."""
+
+
 @dataclass(frozen=True)
 class Results:
     """What a study has measured.
@@ -65,6 +69,18 @@ class Results:
         """The runs that have a result."""
         return self.runs[self.runs["status"] == "finished"]
 
+    def only(self, wanted: "pd.Series[bool]") -> "Results":
+        """Keep some runs, and of all tables what belongs to them.
+
+        Parameters
+        ----------
+        wanted : Series of bool
+            One a row of `runs`.
+        """
+        keys = self.runs.loc[wanted, "run_key"]
+        tables: dict[str, Any] = {name: _of_keys(getattr(self, name), keys) for name in ("runs", *TABLES)}
+        return replace(self, **tables)
+
     def write(self, folder: Path) -> None:
         """Write the tables into `folder`; of details only those that there are."""
         for name, table in ((RUNS_FILE, self.runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
@@ -76,44 +92,33 @@ class Results:
                 table.to_csv(path, index=False, lineterminator="\n")
 
 
-def results_from_tracking(uri: str, study: str, *, commit: str = "", also: Sequence[str] = ()) -> Results:
+def _of_keys(table: pd.DataFrame, keys: "pd.Series[str]") -> pd.DataFrame:
+    return table[table["run_key"].isin(keys)].reset_index(drop=True)
+
+
+def results_from_tracking(uri: str, study: str, *, commit: str = "") -> Results:
     """Read a study from the tracking store.
 
     Parameters
     ----------
     uri, study : str
         Which.
-    also : sequence of str
-        More stores with runs of the study, of other machines perhaps. Of a configuration that finished in several, the
-        run in the last of them counts.
     commit : str
         Only runs of a state of the code that begins so; by default the latest of each configuration.
 
     Raises
     ------
     TrackingError
-        If a store or the study in it is not there.
+        If the store or the study is not there.
     """
-    run_rows: list[dict[str, Any]] = []
-    epoch_rows: list[dict[str, Any]] = []
-    anytime_rows: list[dict[str, Any]] = []
-    tables: list[tuple[str, dict[str, Any]]] = []
-    for place in (uri, *also):
-        tracker = open_store(place)
-        runs, epochs = tracker.rows(study)
-        if not runs:
-            raise TrackingError(f"study {study!r} in {place} has no runs yet; run it first: tssl sweep {study}")
-        run_rows += runs
-        epoch_rows += epochs
-        anytime_rows += tracker.anytime_rows(study)
-        tables += tracker.tables(study)
-    return _results(
-        study,
-        pd.DataFrame(_of_commit(run_rows, commit, study)),
-        pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows)),
-        pd.DataFrame(anytime_rows, columns=ANYTIME_COLUMNS),
-        details_of(tables),
-    )
+    tracker = open_store(uri)
+    run_rows, epoch_rows = tracker.rows(study)
+    if not run_rows:
+        raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
+    run_rows = _of_commit(run_rows, commit, study)
+    epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
+    anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
+    return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
 
 
 def results_from_csv(folder: Path, study: str) -> Results:
@@ -137,6 +142,27 @@ def results_from_csv(folder: Path, study: str) -> Results:
     results = _results(study, runs, epochs, anytime, details)
     path = folder / KERNELS_FILE
     return replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS))) if path.exists() else results
+
+
+def combined(parts: Sequence[Results]) -> Results:
+    """Take the runs of several stores or reports as those of one study, the first one's.
+
+    Of a configuration that several have, the run in the last one that has it finished counts.
+    """
+    place: dict[str, int] = {}
+    for finished in (False, True):
+        for number, part in enumerate(parts):
+            keys = part.runs.loc[(part.runs["status"] == "finished") == finished, "run_key"]
+            place |= dict.fromkeys(keys, number)
+    chosen = [part.only(part.runs["run_key"].map(place) == number) for number, part in enumerate(parts)]
+    tables = {name: _joined([getattr(part, name) for part in chosen]) for name in ("runs", *TABLES)}
+    runs, epochs, anytime = (tables.pop(name) for name in ("runs", "epochs", "anytime"))
+    return replace(_results(parts[0].study, runs, epochs, anytime, tables), kernels=parts[0].kernels)
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables below each other; one without rows says nothing of its columns' types."""
+    return pd.concat([table for table in tables if not table.empty] or tables[:1], ignore_index=True)
 
 
 def _of_commit(rows: list[dict[str, Any]], commit: str, study: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
 from benchmarks.tracking import MlflowTracker, Store, open_tracker
 from benchmarks.training import Training
-from reports.load import results_from_tracking
+from reports.load import combined, results_from_tracking
 from tests.benchmarks.measured import MEASURED, computed
 
 
@@ -341,14 +341,12 @@ def test_a_report_takes_the_runs_of_several_stores_together(store: str, tmp_path
     for tracker, seeds in ((MlflowTracker(store), (0, 1)), (JsonTracker(tmp_path / "runs"), (1, 2))):
         run_study(study_of(*({"seed": seed} for seed in seeds)), Execution(device="cpu"), tracker)
     elsewhere = f"json:{tmp_path / 'runs'}"
-    both = results_from_tracking(store, "tiny", also=[elsewhere])
-    assert both.finished["seed"].tolist() == [0, 1, 2]
     alone = [results_from_tracking(uri, "tiny") for uri in (store, elsewhere)]
+    both = combined(alone)
+    assert both.finished["seed"].tolist() == [0, 1, 2]
     assert len(both.epochs) == len(alone[0].epochs) / 2 + len(alone[1].epochs)
     seconds = both.runs.set_index("seed")["training_seconds"]
     assert seconds[1] == alone[1].runs.set_index("seed")["training_seconds"][1], "the last store's run counts"
-    with pytest.raises(TrackingError, match="no study 'tiny' in "):
-        results_from_tracking(store, "tiny", also=[f"json:{tmp_path / 'nothing'}"])
 
 
 def test_a_file_that_is_no_run_is_named(tmp_path: Path) -> None:

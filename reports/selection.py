@@ -1,0 +1,49 @@
+"""What a report is made of: more stores and earlier reports, and a choice among the runs."""
+
+from pathlib import Path
+
+from reports.load import RUNS_FILE, ReportError, Results, results_from_csv, results_from_tracking
+
+
+def results_at(place: str, study: str) -> Results:
+    """Read a study from a store, or whatever is in the folder of an earlier report, that of another study too.
+
+    Parameters
+    ----------
+    place : str
+        Folder or tracking URI.
+    study : str
+        Its name.
+
+    Raises
+    ------
+    ReportError, TrackingError
+        If there is nothing to read.
+    """
+    if (Path(place) / RUNS_FILE).is_file():
+        return results_from_csv(Path(place), study)
+    return results_from_tracking(place, study)
+
+
+def chosen(results: Results, condition: str) -> Results:
+    """Keep the runs that have one of some values in a column.
+
+    Parameters
+    ----------
+    results : Results
+        The whole.
+    condition : str
+        ``"column=value,value"``, with a column of results.csv; a method without a preset stands for all of its presets.
+    """
+    column, equals, text = condition.partition("=")
+    if not equals or column not in results.runs:
+        known = ", ".join(results.runs.columns)
+        raise ReportError(f"cannot choose runs by {condition!r}; expected COLUMN=VALUE,VALUE with one of {known}")
+    wanted = text.split(",")
+    values = results.runs[column].astype(str)
+    found = values.isin(wanted)
+    if column == "method":
+        found |= values.str.partition(":")[0].isin(wanted)
+    if not found.any():
+        raise ReportError(f"no run has {condition}; there are {', '.join(sorted(set(values)))}")
+    return results.only(found)
