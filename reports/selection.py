@@ -22,6 +22,8 @@ def results_at(place: str, study: str) -> Results:
     """
     if (Path(place) / RUNS_FILE).is_file():
         return results_from_csv(Path(place), study)
+    if ":" not in place:
+        raise ReportError(f"there is no {RUNS_FILE} in {place}; expected the folder of a report, or a tracking URI")
     return results_from_tracking(place, study)
 
 

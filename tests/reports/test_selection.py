@@ -45,3 +45,7 @@ def test_a_report_takes_up_another_report_and_refuses_a_place_without_one(tmp_pa
     assert results_from_csv(tmp_path / "both", "mine").finished["seed"].tolist() == [0, 1]
     with pytest.raises(TrackingError, match="no study 'mine' in "):
         results_at(f"json:{tmp_path / 'nothing'}", "mine")
+    with pytest.raises(
+        ReportError, match=r"no results.csv in .*nothing; expected the folder of a report, or a tracking"
+    ):
+        results_at(str(tmp_path / "nothing"), "mine")
