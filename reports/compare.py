@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.cells import TERMS, percent
-from reports.load import RUNS_FILE, ReportError, results_from_csv, results_from_tracking
+from reports.load import ReportError, is_report, results_from_csv, results_from_tracking
 from reports.markdown import table_of
 from reports.statistics import FEWEST, Difference, difference
 from reports.tables.cells import NOTHING, SILENT, about, mean_in_words
@@ -62,7 +62,7 @@ def read_side(name: str, tracking_uri: str) -> Side:
         If there is no such study, or none of its runs is finished or of that commit; says which commits there are.
     """
     folder = Path(name)
-    if (folder / RUNS_FILE).is_file():
+    if is_report(name):
         finished = results_from_csv(folder, folder.name).finished
     else:
         study, _, commit = name.partition(AT)

@@ -121,6 +121,11 @@ def results_from_tracking(uri: str, study: str, *, commit: str = "") -> Results:
     return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
 
 
+def is_report(place: str) -> bool:
+    """Whether `place` is a folder with the files of an earlier report, and not a study or a store."""
+    return (Path(place) / RUNS_FILE).is_file()
+
+
 def results_from_csv(folder: Path, study: str) -> Results:
     """Read a study from the files of an earlier report.
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reports.load import RUNS_FILE, ReportError, Results, results_from_csv, results_from_tracking
+from reports.load import RUNS_FILE, ReportError, Results, is_report, results_from_csv, results_from_tracking
 
 
 def results_at(place: str, study: str) -> Results:
@@ -20,7 +20,7 @@ def results_at(place: str, study: str) -> Results:
     ReportError, TrackingError
         If there is nothing to read.
     """
-    if (Path(place) / RUNS_FILE).is_file():
+    if is_report(place):
         return results_from_csv(Path(place), study)
     if ":" not in place:
         raise ReportError(f"there is no {RUNS_FILE} in {place}; expected the folder of a report, or a tracking URI")

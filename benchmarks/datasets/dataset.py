@@ -152,9 +152,8 @@ class ImageSplit:
 
     def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return normalised images ``[B, C, H, W]``, float32, and labels ``[B]``."""
-        indices = indices.to(
-            self.images.device, non_blocking=True
-        )  # waits nonetheless, unless they are in pinned memory
+        # From memory that is not pinned, the copy waits nonetheless.
+        indices = indices.to(self.images.device, non_blocking=True)
         images = self.images[indices]
         if self.augment is not None and augmentation is not None:
             images = self.augment(images, augmentation)
