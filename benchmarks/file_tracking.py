@@ -18,7 +18,7 @@ from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
 from benchmarks.errors import TrackingError
 from benchmarks.records import METRIC_COLUMNS, TABLE_NAMES, EpochRecord, RunRecord, Status
-from benchmarks.tracking import CONFIG_COLUMNS, DONE, TAG_COLUMNS, UNFINISHED
+from benchmarks.tracking import DONE, TAG_COLUMNS, UNFINISHED, config_row, flatten
 
 JSON = "json:"
 """How its tracking URIs begin; ``file:`` would be MLflow's own."""
@@ -171,7 +171,7 @@ def _run_row(run: dict[str, Any]) -> dict[str, Any]:
     """One row of results.csv."""
     tags = {key: run.get(key) for key in ("status", "reason", "run_key", "cell_key")}
     tags |= {key: str(value) for key, value in run["environment"].items()}  # as MLflow's tags are
-    row: dict[str, Any] = {key: run["config"].get(key) for key in CONFIG_COLUMNS}
+    row = config_row(dict(flatten(run["config"])))
     row |= {key: tags.get(key) for key in TAG_COLUMNS}
     return row | {key: run["metrics"].get(key) for key in METRIC_COLUMNS}
 

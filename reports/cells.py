@@ -32,14 +32,3 @@ def on_equal_terms(runs: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
     """Those of some runs that have the terms of `like`, which all has the same."""
     terms = like[TERMS].drop_duplicates()
     return runs.merge(terms, on=TERMS, how="inner")  # it holds missing values for equal
-
-
-def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give cells that differ in a parameter alone a name each, ``method:key`` or ``method:preset, key``.
-
-    Figures know runs by their method and T, and would average such cells.
-    """
-    keys = runs.groupby([*TERMS, "method", "time_steps"], dropna=False)["cell_key"].transform("nunique")
-    joint = runs["method"].str.contains(":").map({True: ", ", False: ":"})
-    names = runs["method"] + joint + runs["cell_key"].str[:KEY_LENGTH]
-    return runs.assign(method=runs["method"].where(keys == 1, names))

@@ -10,11 +10,11 @@ from baselines.method import is_spiking, method_title
 from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
 from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
+from reports.evidence import BEST, by_strength, concerned, of_best_setting, reductions, strongest
+from reports.settings import distinctions
 from reports.statistics import paired_difference
 from reports.titles import dataset_title, place
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
-
-BEST, PAPER = "accuracy_best", "paper"
 
 RANKS = (*reversed(Verdict),)
 """The most favourable verdict last."""
@@ -102,8 +102,8 @@ def ledger_table(entries: list[Entry]) -> pd.DataFrame:
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     """Hold the runs on the claim's network and T to it, the method itself first, then its other published versions."""
     of_network = finished[finished["architecture"].map(claim.is_of).astype(bool)]
-    runs = _concerned(claim, of_network[of_network["time_steps"] == claim.steps])
-    own = _strongest(runs[runs["method"] == METHOD], claim)
+    runs = concerned(claim, of_network[of_network["time_steps"] == claim.steps])
+    own = strongest(runs[runs["method"] == METHOD], claim)
     if own is None:
         return
     entry = _accuracy_entry(claim, own)
@@ -116,7 +116,7 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
         judgement = judge_mean(ours, published.mean, published.std)
     elif published.best is not None:
         judgement = judge_best(ours, published.best)
-    less, other = _less(runs, published.epochs), _other_data(claim, runs)
+    less, other = reductions(runs, published.epochs), _other_data(claim, runs)
     if other and runs["dataset"].iloc[0] in claim.stand_ins:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "accuracies on other data do not compare")
     elif less and judgement.verdict is not Verdict.REPRODUCED:
@@ -126,11 +126,11 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
 
 def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     """Hold the runs that the claim is about to its bound: the method itself, then its other published versions."""
-    runs = _concerned(claim, finished[finished[claim.metric].notna()])
+    runs = concerned(claim, finished[finished[claim.metric].notna()])
     for column, value in claim.where.items():
         runs = runs[runs[column] == value]
     by = [name for name in TERMS if name != "architecture"] if claim.pooled else CELL
-    own = _strongest(runs[runs["method"] == METHOD], claim, by=by)
+    own = strongest(runs[runs["method"] == METHOD], claim, by=by)
     if own is not None:
         yield _with_versions(_bound_entry(claim, own), runs, own, lambda cell: _bound_entry(claim, cell))
 
@@ -158,7 +158,7 @@ def _with_versions(
         return entry
     equal = on_equal_terms(runs, own)
     versions = equal[equal["method"].isin([f"{METHOD}:{preset}" for preset in PUBLISHED])]
-    others = {str(name): judge(cell) for name, cell in versions.groupby("method")}
+    others = {str(name): judge(of_best_setting(runs)) for name, runs in versions.groupby("method")}
     if not others:
         return entry
     name = max(others, key=lambda name: _rank(others[name].judgement))
@@ -177,16 +177,19 @@ def _rank(judgement: Judgement) -> tuple[int, float]:
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
+    settings = distinctions(finished)
 
     def judge(ours: pd.DataFrame) -> Entry | None:
         others = on_equal_terms(finished[finished["method"] == claim.than], ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
-            own = ours[ours["time_steps"] == steps]
-            theirs = others[others["time_steps"] == steps] if is_spiking(claim.than) else others
+            own = of_best_setting(ours[ours["time_steps"] == steps])
+            theirs = of_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)
             difference = paired_difference(own, theirs, BEST)
             if difference is not None:
                 judgement = judge_difference(difference.times(100), 0.0)
                 shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
+                if setting := settings.get(theirs["cell_key"].iloc[0]):
+                    shown += f" with {setting}"
                 return _entry(claim, own, shown, judgement, seeds=difference.n)
         return None
 
@@ -197,8 +200,8 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
     """Set the claim's T beside the largest there is, if that is at least twice as large."""
 
     def judge(runs: pd.DataFrame) -> Entry | None:
-        few, most = runs[runs["time_steps"] == claim.time_steps], runs["time_steps"].max()
-        many = runs[runs["time_steps"] == most]
+        most = runs["time_steps"].max()
+        few, many = (of_best_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
         difference = paired_difference(few, many, BEST)
         if difference is None or most < 2 * claim.time_steps:
             return None
@@ -225,7 +228,7 @@ def _entry(
     *,
     seeds: int | None = None,
 ) -> Entry:
-    less, other = _less(runs, claim.epochs), _other_data(claim, runs)
+    less, other = reductions(runs, claim.epochs), _other_data(claim, runs)
     where = "" if isinstance(claim, BoundClaim) else place(runs.iloc[0])
     return Entry(claim, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other), where)
 
@@ -233,12 +236,6 @@ def _entry(
 def not_run(claim: Claim) -> Entry:
     """The line of a claim that nothing tests."""
     return Entry(claim, "-", "-", Judgement(Verdict.NOT_RUN, reason=f"`{claim.run}`"))
-
-
-def _concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs on the claim's own datasets, or, where there are none, on its stand-ins."""
-    own = runs[runs["dataset"].isin(claim.about)]
-    return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
 
 
 def _of_each_network(
@@ -255,38 +252,10 @@ def _of_each_network(
     """
     runs = runs[runs["dataset"].map(claim.concerns).astype(bool)]
     for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
-        entries = (judge(group) for group in _by_strength(of_network, claim, by=TERMS))
+        entries = (judge(group) for group in by_strength(of_network, claim, by=TERMS))
         entry = next((entry for entry in entries if entry is not None), None)
         if entry is not None:
             yield entry
-
-
-def _strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
-    """Of cells on different terms the one that says most, see `_by_strength`."""
-    return next(iter(_by_strength(runs, claim, by)), None)
-
-
-def _by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
-    """Cells on different terms, the one that says most first: least reduced, then most epochs, then most runs."""
-    groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
-    epochs = claim.published.epochs if isinstance(claim, AccuracyClaim) else claim.epochs
-    return sorted(groups, key=lambda group: (len(_less(group, epochs)), -group["epochs"].iloc[0], -len(group)))
-
-
-def _less(runs: pd.DataFrame, epochs: int | None) -> list[str]:
-    """What some runs of a cell have less of than the claim's own terms."""
-    first = runs.iloc[0]
-    less = []
-    if epochs is not None and first["epochs"] < epochs:
-        less.append(f"{first['epochs']} of {epochs} epochs")
-    less += [
-        f"{first[column]:,} {part} samples"
-        for column, part in (("train_samples", "training"), ("test_samples", "test"))
-        if pd.notna(first[column])
-    ]
-    if first["protocol"] != PAPER:
-        less.append(f"profile {first['protocol']}")
-    return less
 
 
 def _limits(less: list[str], other: list[str]) -> tuple[str, ...]:

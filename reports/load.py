@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.errors import TrackingError
 from benchmarks.records import METRIC_COLUMNS
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, open_store
+from benchmarks.tracking import CONFIG_COLUMNS, RUN_COLUMNS, open_store
 from reports.details import DETAILS, column_types, details_of, details_that_count, empty
 from tssl_core.errors import TSSLError
 
@@ -201,8 +201,7 @@ def _results(
     details: Mapping[str, pd.DataFrame] | None = None,
 ) -> Results:
     """Give the columns their order and types, and keep of each configuration the run that counts."""
-    known = [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
-    runs = runs.reindex(columns=known)
+    runs = runs.reindex(columns=[*RUN_COLUMNS])
     for column in COUNTS:
         runs[column] = pd.to_numeric(runs[column]).astype("Int64")
     for column in METRIC_COLUMNS:

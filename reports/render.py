@@ -69,7 +69,7 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     if not classes.finished.empty:
         parts += [*_accuracy(classes.finished), *_differences(classes.finished), *_cost(classes.finished)]
         parts += _shown(draw_figures(classes, folder))
-    parts += [*_published(results), *_absent(results.runs)]
+    parts += [*_published(results), *_absent(results)]
     environment = _environment(results.runs)
     (folder / ENVIRONMENT_FILE).write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
     facts = [{"fact": key, "value": ", ".join(values)} for key, values in environment.items()]
@@ -180,8 +180,9 @@ def _published(results: Results) -> Iterator[str]:
         yield "None are known for these datasets."
 
 
-def _absent(runs: pd.DataFrame) -> Iterator[str]:
-    unfinished, missing = tables.unfinished_table(runs), tables.missing_table(runs)
+def _absent(results: Results) -> Iterator[str]:
+    unfinished = tables.unfinished_table(results.runs, results.epochs)
+    missing = tables.missing_table(results.runs)
     if not unfinished.empty:
         yield "## Runs without a result"
         yield table_of(unfinished)

@@ -40,8 +40,8 @@ Mean over seeds, each seed compared with itself, and the 95 % percentile bootstr
 difference in distance is nearer to the targets. At {FEWEST} seeds the interval is the range of the differences."""
 
 ABLATION = """\
-Each variant changes what is listed and nothing else; *difference* is the variant less the method as it is, last epoch,
-seed by seed, with the interval of the table before."""
+Each variant changes what is listed and nothing else; *points* are the variant less the method as it is, seed by seed,
+with the interval of the table before."""
 
 COST = """\
 Means over seeds. *ms/sample* is inference in a batch of 100, *ms alone* of a single sample; *spikes*, *synops*

@@ -10,6 +10,8 @@ from benchmarks.tracking.protocol import (
     CONFIG_COLUMNS,
     CURVE,
     DONE,
+    RUN_COLUMNS,
+    SETTINGS,
     TAG_COLUMNS,
     TRACKING_OFF,
     UNFINISHED,
@@ -17,6 +19,7 @@ from benchmarks.tracking.protocol import (
     RunTracker,
     Store,
     Tracker,
+    config_row,
     flatten,
 )
 from benchmarks.tracking.run import MlflowRunTracker
@@ -27,6 +30,8 @@ __all__ = [
     "CURVE",
     "DEFAULT_TRACKING_URI",
     "DONE",
+    "RUN_COLUMNS",
+    "SETTINGS",
     "TAG_COLUMNS",
     "TRACKING_OFF",
     "UNFINISHED",
@@ -37,6 +42,7 @@ __all__ = [
     "Store",
     "Tracker",
     "TrackingOptions",
+    "config_row",
     "flatten",
     "open_store",
     "open_tracker",

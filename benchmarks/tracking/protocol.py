@@ -1,5 +1,6 @@
 """What the harness asks of a tracker, and what is read back from one."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
-from benchmarks.records import EpochRecord, RunRecord, Status
+from benchmarks.records import METRIC_COLUMNS, EpochRecord, RunRecord, Status
 
 TRACKING_OFF = "off"
 
@@ -32,8 +33,14 @@ PART_COLUMNS = ("train_samples", "test_samples", "evaluate_on")
 """Which part of the data a run saw; a number of samples is missing where it saw all."""
 
 CONFIG_COLUMNS = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol", *PART_COLUMNS)
+SETTINGS = "settings"
+"""Column of results.csv with the rest of the configuration, as JSON: dotted keys and values as text."""
+
 TAG_COLUMNS = ("status", "reason", "run_key", "cell_key", *(field.name for field in fields(Environment)))
 """What a row of results.csv takes from MLflow's parameters and tags; its metrics follow."""
+
+RUN_COLUMNS = (*CONFIG_COLUMNS, SETTINGS, *TAG_COLUMNS, *METRIC_COLUMNS)
+"""All of results.csv, in order."""
 
 CURVE = "accuracy_at_step"
 """Metric whose step is a time step, and no epoch."""
@@ -138,3 +145,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def config_row(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What results.csv says of a configuration, given with dotted keys: its main values, and the rest in one column."""
+    rest = {key: str(value) for key, value in sorted(config.items()) if key not in CONFIG_COLUMNS}
+    return {**{key: config.get(key) for key in CONFIG_COLUMNS}, SETTINGS: json.dumps(rest)}

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from benchmarks.records import EPOCH_COLUMNS, METRIC_COLUMNS, TABLE_FILES
-from benchmarks.tracking.protocol import CONFIG_COLUMNS, CURVE, TAG_COLUMNS
+from benchmarks.tracking.protocol import CURVE, TAG_COLUMNS, config_row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_row(run: "Run") -> dict[str, Any]:
     """One row of results.csv."""
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
-    row: dict[str, Any] = {key: _value(params.get(key)) for key in CONFIG_COLUMNS}
+    row = {key: _value(value) for key, value in config_row(params).items()}
     row |= {key: tags.get(key) for key in TAG_COLUMNS}
     return row | {key: metrics.get(key) for key in METRIC_COLUMNS}
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.cells import TERMS, told_apart
+from reports.cells import TERMS
 from reports.figures import captions
 from reports.figures.accuracy import (
     accuracy_after_each_step,
@@ -23,6 +23,7 @@ from reports.figures.raster import spikes_of_a_sample
 from reports.figures.scales import time_steps_of
 from reports.figures.style import save
 from reports.load import Results
+from reports.settings import told_apart
 from reports.titles import dataset_title
 
 LEFT_OUT = "Figures left out"

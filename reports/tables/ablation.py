@@ -1,14 +1,18 @@
 """Variants of a method beside the method itself."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from baselines.method import available_methods
 from benchmarks.tracking import flatten
 from reports.cells import CELL, TERMS, percent
 from reports.claims import METHOD
+from reports.evidence import of_best_setting
+from reports.settings import distinctions
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant
-from reports.tables.differences import NOISE
+from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
+from reports.tables.differences import METRICS, NOISE
 
 
 def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
@@ -28,27 +32,30 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     """
     family = finished[finished["method"].str.partition(":")[0] == method]
     rows: list[dict[str, object]] = []
+    settings = distinctions(family)
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
         cells = [runs for _, runs in group.groupby(CELL, sort=True, dropna=False)]
-        own = next((runs for runs in cells if runs["method"].iloc[0] == method), None)
-        if own is not None and len(cells) > 1:
-            rows += [_row(runs, own, method) for runs in cells]
-    return without_constant(pd.DataFrame(rows), ("dataset", "T"))
+        own = of_best_setting(group[group["method"] == method])
+        if len(own) and len(cells) > 1:
+            rows += [_row(runs, own, method, settings) for runs in cells]
+    return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T")))
 
 
-def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str) -> dict[str, object]:
+def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str, settings: Mapping[str, str]) -> dict[str, object]:
     name = str(runs["method"].iloc[0])
-    difference = None if name == method else paired_difference(runs, own, "accuracy_last")
+    pairs = {title: None if name == method else paired_difference(runs, own, key) for title, key in METRICS.items()}
+    last = pairs["last epoch"]
     return {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],
         "variant": name.partition(":")[2] or "(as it is)",
         "changes": _changes(name),
+        "settings": settings.get(runs["cell_key"].iloc[0], NOTHING),
         "n": len(runs),
         "last epoch %": percent(runs["accuracy_last"]),
         "best epoch %": percent(runs["accuracy_best"]),
-        "difference, points": NOTHING if difference is None else str(difference.times(100)),
-        "difference is": NOTHING if difference is None else difference.in_words(NOISE),
+        **{f"{title}, points": NOTHING if pair is None else str(pair.times(100)) for title, pair in pairs.items()},
+        "last epoch is": NOTHING if last is None else last.in_words(NOISE),
         "silent": mean_in_words(runs["silent_fraction"], SILENT),
     }
 

@@ -5,6 +5,7 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, percent
 from reports.published import Published, published_for
+from reports.settings import told_apart
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_empty
 
 
@@ -57,19 +58,17 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
     steps = sorted(finished.loc[spiking, "time_steps"].unique())
     if len(steps) < 2:
         return None
-    rows: dict[tuple[str, str], dict[str, str]] = {}
-    for key, runs in finished.groupby(CELL, sort=True, dropna=False):
+    rows: dict[str, dict[str, str]] = {}
+    # Cells that differ in more than T cannot share a row.
+    for key, runs in told_apart(finished).groupby(CELL, sort=True, dropna=False):
         cell = dict(zip(CELL, key, strict=True))
         name = str(cell["method"])
         column = f"T = {cell['time_steps']}" if is_spiking(name) else "no T"
-        # Cells that differ in more than T cannot share a row.
-        row = rows.setdefault((name, ""), {})
-        row = rows.setdefault((name, str(cell["cell_key"])), {}) if column in row else row
-        row[column] = percent(runs[metric])
+        rows.setdefault(name, {})[column] = percent(runs[metric])
     columns = [f"T = {value}" for value in steps] + ([] if spiking.all() else ["no T"])
     return pd.DataFrame(
         {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
-        for (name, _), row in rows.items()
+        for name, row in rows.items()
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import CELL, KEY_LENGTH, percent
+from reports.cells import CELL, percent
+from reports.settings import distinctions
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
@@ -36,17 +37,14 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
     (dict, DataFrame)
         Network, method, T, epochs, samples and number of runs; and the runs.
     """
-    groups = list(finished.groupby(CELL, sort=True, dropna=False))
-    names = pd.Series([str(runs.iloc[0][CELL[:-1]].tolist()) for _, runs in groups])
-    alike = names.duplicated(keep=False)
-    for (_, runs), ambiguous in zip(groups, alike, strict=True):
+    settings = distinctions(finished)
+    for _, runs in finished.groupby(CELL, sort=True, dropna=False):
         first = runs.iloc[0]
         yield (
             {
                 **about(first),
                 "training samples": NOTHING if pd.isna(first["train_samples"]) else f"{first['train_samples']:,}",
-                # Cells that differ in a parameter alone, as of an optimiser, are told apart by their key.
-                "settings": first["cell_key"][:KEY_LENGTH] if ambiguous else NOTHING,
+                "settings": settings.get(first["cell_key"], NOTHING),
                 "n": len(runs),
             },
             runs,

@@ -1,11 +1,15 @@
 """Each method less TSSL-BP, seed by seed, and whether that is more than the seeds do."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, TERMS
 from reports.claims import METHOD
+from reports.settings import distinctions
 from reports.statistics import paired_difference
+from reports.tables.cells import NOTHING, without_empty
 
 NOISE = "within the seeds' spread"
 
@@ -28,6 +32,7 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
         A row a cell and T of the reference that share a seed; none if there is no such pair.
     """
     rows = []
+    settings = distinctions(finished)
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         cells = [runs for _, runs in group.groupby(CELL, sort=True, dropna=False)]
         own = [runs for runs in cells if runs["method"].iloc[0] == reference]
@@ -36,9 +41,9 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
             for theirs in cells
             if theirs["method"].iloc[0] != reference
             for ours in own
-            if _same_steps(theirs, ours) and (row := _row(theirs, ours)) is not None
+            if _same_steps(theirs, ours) and (row := _row(theirs, ours, settings)) is not None
         ]
-    table = pd.DataFrame(rows)
+    table = without_empty(pd.DataFrame(rows))
     return table if table.empty else table.sort_values(["dataset", "T", "method"], kind="stable", ignore_index=True)
 
 
@@ -47,7 +52,13 @@ def _same_steps(theirs: pd.DataFrame, ours: pd.DataFrame) -> bool:
     return not all(map(is_spiking, names)) or theirs["time_steps"].iloc[0] == ours["time_steps"].iloc[0]
 
 
-def _row(theirs: pd.DataFrame, ours: pd.DataFrame) -> dict[str, object] | None:
+def _either(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> str:
+    """Settings of the other method, and of the reference if that has several cells, too."""
+    first, second = (settings.get(runs["cell_key"].iloc[0]) for runs in (theirs, ours))
+    return (first or NOTHING) + (f"; {method_title(ours['method'].iloc[0])}: {second}" if second else "")
+
+
+def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object] | None:
     found = {name: paired_difference(theirs, ours, metric) for name, metric in METRICS.items()}
     differences = {name: value.times(100) for name, value in found.items() if value is not None}
     if len(differences) < len(METRICS):
@@ -57,6 +68,7 @@ def _row(theirs: pd.DataFrame, ours: pd.DataFrame) -> dict[str, object] | None:
         "dataset": ours["dataset"].iloc[0],
         "T": ours["time_steps"].iloc[0],
         "method": method_title(theirs["method"].iloc[0]),
+        "settings": _either(theirs, ours, settings),
         "n": last.n,
         **{f"{name}, points": str(value) for name, value in differences.items()},
         "last epoch is": last.in_words(NOISE),

@@ -7,11 +7,19 @@ from reports.cells import TERMS
 from reports.tables.cells import NOTHING
 
 
-def unfinished_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs without a result, with the reason."""
+def unfinished_table(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
+    """Runs without a result: how far they came, and the reason.
+
+    Parameters
+    ----------
+    runs, epochs : DataFrame
+        All of both, see `reports.load.Results`.
+    """
     rest = runs[runs["status"] != "finished"]
     table = rest[["dataset", "method", "time_steps", "seed", "status", "reason"]].copy()
     table["reason"] = table["reason"].astype(object).fillna(NOTHING)
+    done = rest["run_key"].map(epochs.groupby("run_key").size()).fillna(0)
+    table.insert(4, "epochs", [f"{count:.0f} of {whole}" for count, whole in zip(done, rest["epochs"], strict=True)])
     return table.rename(columns={"time_steps": "T"})
 
 

@@ -11,10 +11,10 @@ from benchmarks.config import Execution, validate_run
 from benchmarks.environment import commit
 from benchmarks.errors import DatasetError, TrackingError
 from benchmarks.metrics import CONVERGENCE_COLUMNS
-from benchmarks.records import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochRecord
+from benchmarks.records import SEQUENCE_COLUMNS, EpochRecord
 from benchmarks.study import Cell, Study, cell_of
 from benchmarks.sweep import run_study
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS, MlflowTracker, NoTracking, flatten, open_tracker
+from benchmarks.tracking import RUN_COLUMNS, MlflowTracker, NoTracking, flatten, open_tracker
 from benchmarks.training import Training
 
 EXECUTION = Execution(device="cpu")
@@ -39,7 +39,7 @@ def test_a_study_is_logged_with_configuration_environment_epochs_and_outcome(sto
     runs, epochs = tracker.rows("tiny")
     assert [run["seed"] for run in runs] == ["0", "1"]
     for run, cell in zip(runs, TWO.cells, strict=True):
-        assert list(run) == [*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS]
+        assert list(run) == [*RUN_COLUMNS]
         assert {key for key in run if run[key] is None} == {
             "reason",
             "accuracy_chosen",

@@ -4,17 +4,16 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.records import METRIC_COLUMNS
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS
+from benchmarks.tracking import CONFIG_COLUMNS, RUN_COLUMNS
 from reports.load import Results, _results
 
 
 def run_row(**changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys([*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS])
+    row: dict[str, Any] = dict.fromkeys(RUN_COLUMNS)
     row |= {"dataset": "fashion_mnist", "method": "tssl_bp", "architecture": "400-400", "time_steps": "5", "seed": "0"}
     row |= {"epochs": "100", "protocol": "paper", "status": "finished", "accuracy_last": 0.89, "accuracy_best": 0.90}
     row |= {"silent_fraction": 0.8, "latency_ms": 0.5, "training_seconds": 60.0, **changes}
-    identity = "".join(str(row[key]) for key in CONFIG_COLUMNS)
+    identity = "".join(str(row[key]) for key in (*CONFIG_COLUMNS, "cell_key"))
     return {**row, "run_key": identity}
 
 

@@ -9,7 +9,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from baselines.method import method_title
-from reports.cells import told_apart
 from reports.figures import gallery
 from reports.figures.captions import seeds_in_words
 from reports.figures.gallery import LEFT_OUT, FigureSection, draw_figures
@@ -17,6 +16,7 @@ from reports.figures.style import style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
 from reports.render import write_report
+from reports.settings import told_apart
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import with_details
 

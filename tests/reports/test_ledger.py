@@ -112,6 +112,21 @@ def test_being_better_is_judged_seed_by_seed_on_equal_terms() -> None:
     assert elsewhere.judgement.verdict is Verdict.NOT_RUN
 
 
+def test_a_method_with_several_settings_is_compared_at_its_best_and_not_at_their_mean() -> None:
+    stbp = {"method": "stbp", "time_steps": "5"}
+    bad, good = three(**stbp, cell_key="bad", accuracy_best=0.5), three(**stbp, cell_key="good", accuracy_best=0.9)
+    entry = entry_of("better-than-stbp", *three(), *bad, *good)
+    assert entry.verdict == "🔴 not reproduced"
+    assert entry.ours == "T = 5: 89.75 ± 0.01; STBP: 90.00 ± 0.01 with good"
+    lucky = run_row(**stbp, cell_key="lucky", accuracy_best=0.95)
+    assert entry_of("better-than-stbp", *three(), lucky, *good).ours == entry.ours, "one seed decides nothing"
+    ours = [*three(cell_key="one", accuracy_best=0.88), *three(cell_key="two", accuracy_best=0.91)]
+    assert entry_of("better-than-stbp", *ours, *good).ours == "T = 5: 91.00 ± 0.01; STBP: 90.00 ± 0.01"
+    assert entry_of("fashion-mnist-mlp", *ours).ours == "91.00 ± 0.01"
+    many = [run | {"time_steps": "20", "run_key": run["run_key"] + "20"} for run in ours]
+    assert entry_of("five-steps-suffice", *ours, *many).ours == "T = 5: 91.00 ± 0.01; T = 20: 91.00 ± 0.01"
+
+
 def test_where_the_strongest_runs_have_nothing_to_compare_with_weaker_ones_that_have_speak() -> None:
     shorter = [*three(epochs="10", accuracy_best=0.88), *three(epochs="10", method="stbp", accuracy_best=0.87)]
     entry = entry_of("better-than-stbp", *three(), *shorter)

@@ -74,12 +74,13 @@ def test_a_finished_run_counts_before_a_failed_one_and_a_later_one_before_an_ear
 
 def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> None:
     results = results_of(run_row(), run_row(seed="1", status="failed", accuracy_best=None, reason="out of | memory"))
-    assert unfinished_table(results.runs).to_dict("records") == [
+    assert unfinished_table(results.runs, results.epochs).to_dict("records") == [
         {
             "dataset": "fashion_mnist",
             "method": "tssl_bp",
             "T": 5,
             "seed": 1,
+            "epochs": "3 of 100",
             "status": "failed",
             "reason": "out of | memory",
         }

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.records import METRIC_COLUMNS
-from benchmarks.tracking import CONFIG_COLUMNS, TAG_COLUMNS
+from benchmarks.tracking import RUN_COLUMNS
 from reports.details import details_of
 from reports.load import results_from_csv, results_from_tracking
 from reports.render import write_report
@@ -15,7 +14,7 @@ from reports.tables import sequence_difference_table, sequence_summary, sequence
 
 
 def run(method: str, seed: int, **values: Any) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys((*CONFIG_COLUMNS, *TAG_COLUMNS, *METRIC_COLUMNS))
+    row: dict[str, Any] = dict.fromkeys(RUN_COLUMNS)
     row |= {"dataset": "spike_patterns", "architecture": "100", "time_steps": 20, "epochs": 5, "protocol": "quick"}
     row |= {"method": method, "seed": seed, "cell_key": method, "patterns": 4.0, "exact_match": 0.0}
     return {**row, "exact_trains": 0.5, "van_rossum": 1.0, "count_error": 0.0, "victor_purpura": 1.0, **values}

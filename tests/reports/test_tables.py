@@ -55,7 +55,7 @@ def test_a_failed_run_is_not_missing_and_a_run_without_reason_has_none() -> None
     failed = run_row(method="stbp", status="skipped", reason=None)
     results = results_of(run_row(), failed)
     assert missing_table(results.runs).empty
-    assert unfinished_table(results.runs)["reason"].tolist() == ["-"]
+    assert unfinished_table(results.runs, results.epochs)["reason"].tolist() == ["-"]
 
 
 def test_differences_are_from_tssl_bp_at_equal_t_and_say_what_the_seeds_say() -> None:
@@ -81,8 +81,9 @@ def test_the_ablation_says_what_each_variant_changes_and_does() -> None:
     table = ablation_table(results_of(*own, *variant, ANN).finished).set_index("variant")
     assert list(table.index) == ["(as it is)", "single-filter"]
     assert table.loc["single-filter", "changes"] == "filter_passes = 1"
-    assert table.loc["single-filter", "difference, points"] == "+1.00 [+1.00, +1.00]"
-    assert table.loc["single-filter", "difference is"] == "higher"
+    assert table.loc["single-filter", "last epoch, points"] == "+1.00 [+1.00, +1.00]"
+    assert table.loc["single-filter", "best epoch, points"] == "+0.00 [+0.00, +0.00]"
+    assert table.loc["single-filter", "last epoch is"] == "higher"
     assert ablation_table(results_of(*own, ANN).finished).empty
 
 

@@ -1,0 +1,130 @@
+"""Results in the documents: ``python -m reports.documents`` writes them between markers, from the committed CSVs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from reports.claims import METHOD, BoundClaim, all_claims
+from reports.evidence import BEST
+from reports.ledger import Entry, ledger, ledger_table, not_run
+from reports.load import Results, results_from_csv
+from reports.markdown import table_of
+from reports.tables import (
+    ablation_table,
+    accuracy_by_steps,
+    comparison_table,
+    difference_table,
+    effort_table,
+    sequence_summary,
+)
+
+ROOT = Path(__file__).parents[1]
+RENDERED = ROOT / "reports" / "rendered"
+
+Studies: TypeAlias = Mapping[str, Results]
+Blocks: TypeAlias = dict[str, str]
+
+COLUMNS = ("network", "method", "T", "epochs", "settings", "n", "last epoch %", "best epoch %", "published %", "silent")
+
+LEDGER = """\
+*Ours*: mean ± standard deviation of the best test epoch over n seeds. *Reduced protocol*: fewer epochs or samples than
+the paper's; an accuracy that falls short on it decides nothing. *Other data*: a dataset that the claim is not about.
+The rule of verdicts is in [docs/protocol.md](docs/protocol.md#verdicts)."""
+
+OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
+"""Studies of the networks whose accuracy the paper gives."""
+
+
+def committed(rendered: Path = RENDERED) -> Studies:
+    """Every committed study by its name."""
+    return {path.name: results_from_csv(path, path.name) for path in sorted(rendered.iterdir()) if path.is_dir()}
+
+
+def readme_blocks(studies: Studies) -> Blocks:
+    """The claims ledger over all studies, a table of each with its command, and how long it took on what."""
+    claims = [table_of(ledger_table(_ledger_of(studies))), LEDGER]
+    results = [part for study in studies.values() for part in _of_study(study)]
+    effort = table_of(effort_table({name: study.finished for name, study in studies.items()}))
+    return {"claims": "\n\n".join(claims), "results": "\n\n".join(results), "effort": effort}
+
+
+def findings_blocks(studies: Studies) -> Blocks:
+    """The tables that the findings are about."""
+    own = [studies[name].finished for name in OF_THE_PAPER]
+    accuracy = comparison_table(pd.concat([runs[runs["method"] == METHOD] for runs in own]))
+    shown = ["dataset", "network", "epochs", "n", "last epoch %", "best epoch %", "published %", "difference"]
+    silence = [
+        entry
+        for entry in _ledger_of(studies)
+        if isinstance(entry.claim, BoundClaim) and entry.claim.metric == "silent_fraction"
+    ]
+    return {
+        "accuracy": table_of(accuracy[shown]),
+        "variants": table_of(ablation_table(studies["ablation"].finished)),
+        "steps": _table_or_nothing(accuracy_by_steps(studies["time_steps"].finished, BEST)),
+        "methods": table_of(difference_table(studies["fashion_mnist_mlp"].finished)),
+        "silence": table_of(ledger_table(silence)),
+    }
+
+
+DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
+    ROOT / "README.md": readme_blocks,
+    ROOT / "docs" / "findings.md": findings_blocks,
+}
+
+
+def _table_or_nothing(table: pd.DataFrame | None) -> str:
+    return "" if table is None else table_of(table)
+
+
+def _of_study(results: Results) -> Iterator[str]:
+    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
+    yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**, made by {commands}:"
+    finished = results.finished
+    if finished["exact_match"].notna().any():
+        yield table_of(sequence_summary(finished))
+    else:
+        table = comparison_table(finished)
+        yield table_of(table[[key for key in COLUMNS if key in table]])
+
+
+def _ledger_of(studies: Studies) -> list[Entry]:
+    """Judge every claim by the runs of all studies together; a run that is in two of them counts once."""
+    runs = pd.concat([results.runs for results in studies.values()]).drop_duplicates("run_key")
+    entries = ledger(runs)
+    return [
+        entry
+        for claim in all_claims()
+        for entry in [found for found in entries if found.claim is claim] or [not_run(claim)]
+    ]
+
+
+def written(text: str, contents: Mapping[str, str]) -> str:
+    """Return a text with each block between its markers.
+
+    Raises
+    ------
+    ValueError
+        If the text does not have both markers of a block.
+    """
+    for name, content in contents.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"the text lacks {begin} or {end}; put both where the {name} belong")
+        text = f"{before}{begin}\n\n{content}\n\n{end}{after}"
+    return text
+
+
+def main() -> None:
+    """Write all blocks of all documents again."""
+    studies = committed()
+    for path, blocks_of in DOCUMENTS.items():
+        path.write_text(written(path.read_text(encoding="utf-8"), blocks_of(studies)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The runs that speak for a claim: on its data, least reduced, and of several settings the best."""
+
+import pandas as pd
+
+from reports.cells import CELL
+from reports.claims import AccuracyClaim, Claim
+from reports.statistics import FEWEST
+
+BEST, PAPER = "accuracy_best", "paper"
+
+
+def concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs on the claim's own datasets, or, where there are none, on its stand-ins."""
+    own = runs[runs["dataset"].isin(claim.about)]
+    return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
+
+
+def strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
+    """Of cells on different terms the one that says most, see `by_strength`."""
+    return next(iter(by_strength(runs, claim, by)), None)
+
+
+def by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
+    """Cells on different terms, the one that says most first: least reduced, most epochs, most runs, most accurate."""
+    groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
+    epochs = claim.published.epochs if isinstance(claim, AccuracyClaim) else claim.epochs
+    return sorted(
+        groups,
+        key=lambda group: (
+            len(reductions(group, epochs)),
+            -group["epochs"].iloc[0],
+            -len(group),
+            -group[BEST].fillna(0).mean(),
+        ),
+    )
+
+
+def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of cells that differ in settings alone the most accurate one, first of all of those that enough seeds decide.
+
+    A comparison is to be with the best that is known of either method, and not with a mean over good and bad settings.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one method on equal terms, perhaps none.
+    """
+    cells = [cell for _, cell in runs.groupby("cell_key", sort=True)]
+    return max(cells, key=lambda cell: (min(len(cell), FEWEST), cell[BEST].mean()), default=runs)
+
+
+def reductions(runs: pd.DataFrame, epochs: int | None) -> list[str]:
+    """What some runs of a cell have less of than the claim's own terms."""
+    first = runs.iloc[0]
+    less = []
+    if epochs is not None and first["epochs"] < epochs:
+        less.append(f"{first['epochs']} of {epochs} epochs")
+    less += [
+        f"{first[column]:,} {part} samples"
+        for column, part in (("train_samples", "training"), ("test_samples", "test"))
+        if pd.notna(first[column])
+    ]
+    if first["protocol"] != PAPER:
+        less.append(f"profile {first['protocol']}")
+    return less

@@ -1,0 +1,42 @@
+"""README and findings show what the committed results say, and no table that was typed."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.claims import all_claims
+from reports.documents import DOCUMENTS, Blocks, Studies, committed, readme_blocks, written
+
+
+@pytest.fixture(scope="module")
+def studies() -> Studies:
+    return committed()
+
+
+@pytest.fixture(scope="module")
+def readme(studies: Studies) -> Blocks:
+    return readme_blocks(studies)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tables_of_a_document_are_those_of_the_committed_files(path: Path, studies: Studies) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text == written(text, DOCUMENTS[path](studies)), "run: python -m reports.documents"
+
+
+def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studies, readme: Blocks) -> None:
+    for name in studies:
+        assert f"[{name}](reports/rendered/{name}/report.md)**, made by `tssl reproduce " in readme["results"]
+
+
+def test_every_claim_is_in_the_readme_even_if_nothing_tests_it(readme: Blocks) -> None:
+    for claim in all_claims():
+        assert f"| {claim.text}" in readme["claims"]
+
+
+def test_a_text_without_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks <!-- here: begin -->"):
+        written("no markers", {"here": "new"})
+    assert written("a<!-- here: begin -->old<!-- here: end -->z", {"here": "new"}) == (
+        "a<!-- here: begin -->\n\nnew\n\n<!-- here: end -->z"
+    )

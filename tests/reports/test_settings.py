@@ -1,0 +1,112 @@
+"""Cells that nothing but a setting tells apart are named by it, in tables and figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.file_tracking import JsonTracker
+from benchmarks.tracking import MlflowTracker
+from reports.load import results_from_csv, results_from_tracking
+from reports.settings import distinctions, told_apart
+from reports.tables import ablation_table, accuracy_by_steps, comparison_table, difference_table
+from tests.benchmarks.tracked import ENVIRONMENT, STUDY, config_of, log_run, outcome
+from tests.reports.made import results_of, run_row
+
+
+def run_with(key: str, settings: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
+    return run_row(cell_key=key, settings=None if settings is None else json.dumps(settings), **changes)
+
+
+def names(*runs: dict[str, Any]) -> dict[str, str]:
+    return dict(distinctions(results_of(*runs).finished))
+
+
+RATE, WIDTH = "optimizer.learning_rate", "parameters.surrogate_width"
+NARROW = run_with("narrow", {RATE: "0.1", WIDTH: "0.5"}, method="stbp")
+WIDE = run_with("wide", {RATE: "0.1", WIDTH: "1.0"}, method="stbp")
+FAST = run_with("fast", {RATE: "0.2", WIDTH: "1.0"}, method="stbp")
+
+
+def test_the_settings_that_differ_are_named_and_those_that_do_not_are_not() -> None:
+    assert names(NARROW, WIDE) == {"narrow": "surrogate_width = 0.5", "wide": "surrogate_width = 1.0"}
+    assert names(NARROW, WIDE, FAST)["fast"] == "learning_rate = 0.2, surrogate_width = 1.0"
+    assert names(NARROW, run_with("other", {RATE: "0.1"}, method="stbp"))["other"] == "surrogate_width = not set"
+
+
+def test_a_cell_that_is_alone_with_its_method_and_t_needs_no_name() -> None:
+    assert names(NARROW, run_with("two", {WIDTH: "1.0"}, method="stbp", time_steps="2")) == {}
+
+
+def test_keys_that_would_read_the_same_are_given_in_full() -> None:
+    both = [run_with(key, {"parameters.decay": key, "optimizer.decay": key}) for key in ("1", "2")]
+    assert names(*both)["1"] == "parameters.decay = 1, optimizer.decay = 1"
+
+
+def test_where_settings_are_not_known_the_key_of_the_cell_tells_it_apart() -> None:
+    assert names(NARROW, run_with("0123456789", None, method="stbp")) == {"narrow": "narrow", "0123456789": "012345"}
+    same = [run_with(key, {RATE: "0.1"}) for key in ("first--", "second-")]
+    assert names(*same) == {"first--": "first-", "second-": "second"}
+
+
+def test_tables_show_the_settings() -> None:
+    seeds = [run | {"seed": seed, "run_key": run["run_key"] + seed} for run in (NARROW, WIDE) for seed in "012"]
+    finished = results_of(*seeds, *(run_row(seed=seed) for seed in "012")).finished
+    assert comparison_table(finished)["settings"].tolist() == ["surrogate_width = 0.5", "surrogate_width = 1.0", "-"]
+    assert difference_table(finished)["settings"].tolist() == ["surrogate_width = 0.5", "surrogate_width = 1.0"]
+    variants = [run | {"method": "tssl_bp:clamp-10"} for run in seeds]
+    table = ablation_table(results_of(*variants, *(run_row(seed=seed) for seed in "012")).finished)
+    assert table["settings"].tolist() == ["-", "surrogate_width = 0.5", "surrogate_width = 1.0"]
+
+
+def test_a_reference_with_several_settings_is_named_with_each() -> None:
+    ours = [run | {"method": "tssl_bp"} for run in (NARROW, WIDE)]
+    table = difference_table(results_of(*ours, run_row(method="ann", time_steps="1")).finished)
+    assert sorted(table["settings"]) == ["-; TSSL-BP: surrogate_width = 0.5", "-; TSSL-BP: surrogate_width = 1.0"]
+
+
+def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:
+    at_two = [
+        run | {"time_steps": "2", "run_key": run["run_key"] + "2", "cell_key": run["cell_key"] + "2"}
+        for run in (NARROW, WIDE)
+    ]
+    table = accuracy_by_steps(results_of(NARROW | {"accuracy_last": 0.5}, WIDE, *at_two).finished)
+    assert table is not None
+    assert table.to_dict("records") == [
+        {"method": "STBP, surrogate_width = 0.5", "T = 2": "89.00", "T = 5": "50.00"},
+        {"method": "STBP, surrogate_width = 1.0", "T = 2": "89.00", "T = 5": "89.00"},
+    ]
+
+
+def test_a_preset_and_a_setting_stand_beside_each_other() -> None:
+    rows = [run | {"method": "tssl_bp:clamp-10"} for run in (NARROW, WIDE)]
+    assert told_apart(results_of(*rows).finished)["method"].tolist() == [
+        "tssl_bp:clamp-10, surrogate_width = 0.5",
+        "tssl_bp:clamp-10, surrogate_width = 1.0",
+    ]
+
+
+@pytest.fixture
+def both_stores(tmp_path: Path) -> tuple[str, str]:
+    """The same two learning rates in a store of either kind."""
+    uris = f"sqlite:///{tmp_path / 'mlflow.db'}", f"json:{tmp_path / 'json'}"
+    configs = [config_of(optimizer={"learning_rate": rate}) for rate in (1e-3, 2e-3)]
+    mlflow, files = MlflowTracker(uris[0]), JsonTracker(tmp_path / "json")
+    for config in configs:
+        log_run(mlflow, config)
+        files.start(STUDY, config, ENVIRONMENT).finish(outcome())
+    return uris
+
+
+def test_every_store_and_the_files_of_a_report_give_the_same_settings(
+    both_stores: tuple[str, str], tmp_path: Path
+) -> None:
+    results = [results_from_tracking(uri, STUDY) for uri in both_stores]
+    results[0].write(tmp_path)
+    results.append(results_from_csv(tmp_path, STUDY))
+    told = [sorted(distinctions(found.finished).values()) for found in results]
+    assert told == [["learning_rate = 0.001", "learning_rate = 0.002"]] * 3
+    (first, *others) = [found.runs["settings"].tolist() for found in results]
+    assert others == [first, first]
+    assert set(json.loads(first[0])).isdisjoint({"dataset", "method", "seed", "time_steps"})
