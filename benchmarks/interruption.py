@@ -13,6 +13,11 @@ class Terminated(BaseException):
     """The process was asked to end by SIGTERM."""
 
 
+def cause_of(stop: BaseException) -> str:
+    """Name what stopped a process as its user knows it; anything else by its type."""
+    return {KeyboardInterrupt: "Ctrl-C", Terminated: "SIGTERM"}.get(type(stop), type(stop).__name__)
+
+
 @contextmanager
 def termination_raises(*, again: signal.Handlers = signal.SIG_DFL) -> Iterator[None]:
     """Let SIGTERM raise `Terminated`, the first time; by default a second one ends the process at once."""

@@ -23,6 +23,7 @@ from benchmarks.estimate import estimate_entries
 from benchmarks.executors.executor import Executor, Outcome, Task
 from benchmarks.executors.in_process import InProcess
 from benchmarks.failures import free_memory, status_and_reason
+from benchmarks.interruption import cause_of
 from benchmarks.plan import Entry, plan_of
 from benchmarks.progress import Progress
 from benchmarks.records import RunRecord, Status
@@ -274,7 +275,7 @@ def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tu
     except BaseException as error:
         # A store that cannot be told leaves the run as running, which goes on just as well.
         with suppress(TrackingError):
-            run.close("stopped", f"stopped by {type(error).__name__}")
+            run.close("stopped", f"stopped by {cause_of(error)}")
         raise
     seconds = time.perf_counter() - start
     line = f"{record.headline()}, {seconds:.1f} s"

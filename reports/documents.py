@@ -1,4 +1,7 @@
-"""Results in the documents: ``python -m reports.documents`` writes them between markers, from the committed CSVs."""
+"""Committed results on show: ``python -m reports.documents`` makes all reports and documents again from the CSV files.
+
+In a document, tables stand between markers.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +14,7 @@ from reports.evidence import BEST
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
+from reports.render import REPORT_FILE, write_report
 from reports.tables import (
     ablation_table,
     accuracy_by_steps,
@@ -37,9 +41,14 @@ OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
 """Studies of the networks whose accuracy the paper gives."""
 
 
-def committed(rendered: Path = RENDERED) -> Studies:
+def folders() -> list[Path]:
+    """Where the committed reports are."""
+    return sorted(path for path in RENDERED.iterdir() if path.is_dir())
+
+
+def committed() -> Studies:
     """Every committed study by its name."""
-    return {path.name: results_from_csv(path, path.name) for path in sorted(rendered.iterdir()) if path.is_dir()}
+    return {folder.name: results_from_csv(folder, folder.name) for folder in folders()}
 
 
 def readme_blocks(studies: Studies) -> Blocks:
@@ -119,8 +128,24 @@ def written(text: str, contents: Mapping[str, str]) -> str:
     return text
 
 
+def write_again(folder: Path, into: Path | None = None) -> None:
+    """Write a committed report again, from its own CSV files and under its own title.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the report.
+    into : Path, optional
+        Another folder to write to.
+    """
+    title = (folder / REPORT_FILE).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    write_report(results_from_csv(folder, folder.name), into or folder, title=title)
+
+
 def main() -> None:
-    """Write all blocks of all documents again."""
+    """Write all reports again, and then the blocks of all documents."""
+    for folder in folders():
+        write_again(folder)
     studies = committed()
     for path, blocks_of in DOCUMENTS.items():
         path.write_text(written(path.read_text(encoding="utf-8"), blocks_of(studies)), encoding="utf-8")

@@ -107,7 +107,7 @@ def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     if own is None:
         return
     entry = _accuracy_entry(claim, own)
-    yield _with_versions(entry, runs, own, lambda cell: _accuracy_entry(claim, cell))
+    yield _with_versions(entry, runs, own, lambda runs: _accuracy_entry(claim, of_best_setting(runs)))
 
 
 def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
@@ -158,7 +158,7 @@ def _with_versions(
         return entry
     equal = on_equal_terms(runs, own)
     versions = equal[equal["method"].isin([f"{METHOD}:{preset}" for preset in PUBLISHED])]
-    others = {str(name): judge(of_best_setting(runs)) for name, runs in versions.groupby("method")}
+    others = {str(name): judge(cell) for name, cell in versions.groupby("method")}
     if not others:
         return entry
     name = max(others, key=lambda name: _rank(others[name].judgement))

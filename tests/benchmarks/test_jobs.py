@@ -81,7 +81,7 @@ def test_ctrl_c_stops_all_workers_and_says_how_to_go_on() -> None:
     assert error.startswith("tssl: stopped; go on with: "), error
     assert error.count("\n") == 1, error
     rows, epochs = JsonTracker(Path("runs")).rows("tiny")
-    assert [(row["status"], row["reason"]) for row in rows] == [("stopped", "stopped by Terminated")] * 2
+    assert [(row["status"], row["reason"]) for row in rows] == [("stopped", "stopped by SIGTERM")] * 2
     assert epochs
     assert not any(Path("checkpoints").rglob("*.lock"))
 

@@ -76,7 +76,7 @@ def test_sigterm_closes_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert said == "tssl: stopped;"
     assert shlex.split(typed) == command
     (run,) = JsonTracker(tmp_path / "runs")._runs("tiny")
-    assert (run["status"], run["reason"]) == ("stopped", "stopped by Terminated")
+    assert (run["status"], run["reason"]) == ("stopped", "stopped by SIGTERM")
     newest = max((tmp_path / "checkpoints").rglob("*.pt"))
     # An epoch is in the checkpoint before it is logged.
     behind = len(read_checkpoint(newest)["history"])

@@ -78,9 +78,15 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseExcept
 
 
 @pytest.mark.parametrize("kind", ["json", "mlflow"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), Terminated()], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(("error", "cause"), [(KeyboardInterrupt(), "Ctrl-C"), (Terminated(), "SIGTERM")])
 def test_a_stopped_run_goes_on_in_the_same_row_to_the_same_end(
-    kind: str, error: BaseException, store: str, execution: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    error: BaseException,
+    cause: str,
+    store: str,
+    execution: Execution,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tracker = MlflowTracker(store) if kind == "mlflow" else JsonTracker(tmp_path / "runs")
     whole = JsonTracker(tmp_path / "whole")
@@ -89,7 +95,7 @@ def test_a_stopped_run_goes_on_in_the_same_row_to_the_same_end(
     with pytest.raises(type(error)):
         run_study(ONE, execution, tracker)
     stopped = tracker.rows("tiny")
-    assert [(row["status"], row["reason"]) for row in stopped[0]] == [("stopped", f"stopped by {type(error).__name__}")]
+    assert [(row["status"], row["reason"]) for row in stopped[0]] == [("stopped", f"stopped by {cause}")]
     assert [row["epoch"] for row in stopped[1]] == [1, 2]
     assert [len(read_checkpoint(path)["history"]) for path in checkpoint_files(execution)] == [1, 2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from reports.figures import gallery
+from reports.figures import gallery, sequence_gallery
 
 
 @pytest.fixture
@@ -17,4 +17,5 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         for kind in ("png", "svg"):
             (folder / f"{stem}.{kind}").write_bytes(b"")
 
-    monkeypatch.setattr(gallery, "save", save)
+    for module in (gallery, sequence_gallery):
+        monkeypatch.setattr(module, "save", save)

@@ -1,11 +1,11 @@
-"""README and findings show what the committed results say, and no table that was typed."""
+"""README, findings and committed reports show what the committed results say."""
 
 from pathlib import Path
 
 import pytest
 
 from reports.claims import all_claims
-from reports.documents import DOCUMENTS, Blocks, Studies, committed, readme_blocks, written
+from reports.documents import DOCUMENTS, Blocks, Studies, committed, folders, readme_blocks, write_again, written
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,16 @@ def readme(studies: Studies) -> Blocks:
 def test_the_tables_of_a_document_are_those_of_the_committed_files(path: Path, studies: Studies) -> None:
     text = path.read_text(encoding="utf-8")
     assert text == written(text, DOCUMENTS[path](studies)), "run: python -m reports.documents"
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+@pytest.mark.usefixtures("blank_figures")
+def test_a_committed_report_is_what_its_results_give(folder: Path, tmp_path: Path) -> None:
+    write_again(folder, tmp_path)
+    names = [path.name for path in sorted(tmp_path.iterdir()) if path.suffix in (".md", ".csv", ".json")]
+    assert names == [path.name for path in sorted(folder.iterdir()) if path.suffix in (".md", ".csv", ".json")]
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), "run: python -m reports.documents"
 
 
 def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studies, readme: Blocks) -> None:

@@ -85,6 +85,8 @@ def test_another_published_version_that_reproduces_a_claim_does_so_partly_and_is
     assert entry.judgement.verdict is Verdict.PARTLY
     assert entry.judgement.reason == "TSSL-BP, single-filter reproduces it with 89.80 ± 0.01"
     assert entry.ours == "85.00 ± 0.01"
+    worse = three(method="tssl_bp:single-filter", accuracy_best=0.5, cell_key="other setting")
+    assert entry_of("fashion-mnist-mlp", *runs, *worse).judgement == entry.judgement
 
 
 def test_a_version_that_falls_short_too_is_told_and_a_single_change_is_no_version() -> None:
@@ -170,6 +172,13 @@ def test_a_bound_over_all_networks_and_t_takes_them_together_but_only_runs_with_
     entry = entry_of("target-spike-trains", *runs, many)
     assert entry.verdict == "🟢 reproduced"
     assert (entry.ours, entry.protocol) == ("90.00 ± 11.55", "n = 4; 250 epochs")
+    # Another version is pooled as the method is: its best network alone does not speak for it.
+    zero = [run | {"exact_match_best": 0.0} for run in runs]
+    version = [run | {"method": "tssl_bp:paper-2020-06", "run_key": run["run_key"] + "v"} for run in runs]
+    version = [run | {"exact_match_best": float(run["time_steps"] == "10")} for run in version]
+    entry = entry_of("target-spike-trains", *zero, *version)
+    assert entry.verdict == "🔴 not reproduced"
+    assert entry.judgement.reason == "TSSL-BP, paper-2020-06 comes to 50.00 ± 57.74"
 
 
 def test_a_claim_about_the_datasets_of_a_study_that_nothing_tests_is_not_run_and_says_what_to_run() -> None:
