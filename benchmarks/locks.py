@@ -3,7 +3,7 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,18 +11,25 @@ from benchmarks.errors import LockedError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file `path`, which is there only meanwhile; a file that a killed process left behind locks nothing.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if it is not there.
+    waiting : callable, optional
+        Called before another holder is waited for; without it nobody is.
 
     Raises
     ------
     LockedError
-        If another process holds it, or this one already; says who.
+        If another process holds it, or this one already, and is not waited for; says who.
     OSError
         If the file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(path)
+    descriptor = _acquire(path, waiting)
     try:
         os.truncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
@@ -33,21 +40,28 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, waiting)
             if _is_at(descriptor, path):
                 return descriptor
-        except BlockingIOError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
-            os.close(descriptor)
-            raise LockedError(f"in progress in {holder}") from error
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        if waiting is None:
+            holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
+            raise LockedError(f"in progress in {holder}") from error
+        waiting()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

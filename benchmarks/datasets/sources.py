@@ -1,7 +1,6 @@
 """Where datasets come from: the contract of a source, and how what it gives gets under the data root whole."""
 
 import errno
-import fcntl
 import os
 import shutil
 import sys
@@ -13,12 +12,12 @@ from typing import Protocol
 
 from benchmarks.atomic import write_atomically
 from benchmarks.errors import ConfigError, DatasetError
+from benchmarks.locks import locked
 
 DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 ALREADY_THERE = "files under the data root"
 
 _NO_SOURCE_CAN_HELP = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-_LOCK = "lock"
 
 
 class Source(ABC):
@@ -169,41 +168,23 @@ def _attempt(dataset: Sourced, source: Source, folder: Path, root: Path) -> str 
 def scratch_folder(dataset: Sourced, root: Path) -> Iterator[Path]:
     """Give a dataset's scratch folder to one process at a time; what is empty of it is removed at the end."""
     scratch = root / f".partial-{dataset.name}"
-    lock = _take_lock(dataset, scratch)
-    try:
-        yield scratch
-    finally:
-        if scratch.is_dir():
-            _remove_if_empty(scratch)
-        os.close(lock)
 
+    def waiting() -> None:
+        print(f"waiting for another process that prepares {dataset.name} in {scratch}", file=sys.stderr)
 
-def _take_lock(dataset: Sourced, scratch: Path) -> int:
-    """Lock the scratch folder, waiting for a process that has it; the lock ends with its descriptor."""
-    while True:
-        scratch.mkdir(parents=True, exist_ok=True)
+    with locked(scratch.with_suffix(".lock"), waiting=waiting):
+        scratch.mkdir(exist_ok=True)
         try:
-            lock = os.open(scratch / _LOCK, os.O_RDWR | os.O_CREAT)
-        except FileNotFoundError:
-            continue  # removed this moment by the process before
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that prepares {dataset.name} in {scratch}", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        # The process before may have removed the folder, and another may have made it anew.
-        if (scratch / _LOCK).exists() and os.fstat(lock).st_ino == (scratch / _LOCK).stat().st_ino:
-            return lock
-        os.close(lock)
+            yield scratch
+        finally:
+            _remove_empty_folders(scratch)
 
 
-def _remove_if_empty(scratch: Path) -> None:
-    """Remove empty folders, and all if nothing but the lock is left."""
-    for folder, _, _ in os.walk(scratch, topdown=False):
-        if folder != str(scratch) and not any(Path(folder).iterdir()):
+def _remove_empty_folders(top: Path) -> None:
+    """Remove a folder's empty subfolders, and itself if nothing is left in it."""
+    for folder, _, _ in os.walk(top, topdown=False):
+        if not any(Path(folder).iterdir()):
             Path(folder).rmdir()
-    if [path.name for path in scratch.iterdir()] == [_LOCK]:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _explain(dataset: Sourced, root: Path, tried: Sequence[Source], reasons: Sequence[str]) -> str:
