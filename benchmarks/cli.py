@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.config import Execution, merge, parse_override, read_toml, validate_run
+from benchmarks.config import Execution, validate_run
 from benchmarks.data_cli import add_data_command, add_data_root
 from benchmarks.estimate import Estimate, data_or_stand_in, estimate_entries
 from benchmarks.executors.processes import Processes
 from benchmarks.interruption import EXIT_TERMINATED, Terminated, termination_raises
+from benchmarks.nested import merge, parse_override, read_toml
 from benchmarks.plan import Entry, plan_of
 from benchmarks.selection import only
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run

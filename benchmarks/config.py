@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from baselines.method import Method, Task, get_method
 from benchmarks.datasets.dataset import Dataset, get_dataset
 from benchmarks.errors import ConfigError
+from benchmarks.nested import merge
 from tssl_core.architecture import parse_architecture
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -251,57 +251,6 @@ class Execution:
             raise ConfigError(
                 f"device {self.device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices"
             )
-
-
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes` laid over it, table by table; neither is modified."""
-    merged = dict(base)
-    for key, value in changes.items():
-        before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            value = merge(before, value)
-        merged[key] = value
-    return merged
-
-
-def nested(dotted: str, value: Any) -> dict[str, Any]:
-    """Turn ``"optimizer.learning_rate", 0.1`` into ``{"optimizer": {"learning_rate": 0.1}}``."""
-    first, _, rest = dotted.partition(".")
-    return {first: nested(rest, value) if rest else value}
-
-
-def parse_override(text: str) -> dict[str, Any]:
-    """Read ``key=value`` from the command line; the value is TOML, or else taken as text.
-
-    Raises
-    ------
-    ConfigError
-        If there is no key or no equals sign.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not all(key.strip().split(".")):
-        raise ConfigError(f"cannot read override {text!r}; expected key=value, such as run.epochs=3")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    return nested(key.strip(), parsed)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read or is not TOML; names the file.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 
 def validate_run(values: Mapping[str, Any]) -> RunConfig:

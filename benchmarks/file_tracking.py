@@ -17,8 +17,9 @@ from benchmarks.atomic import write_atomically
 from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
 from benchmarks.errors import TrackingError
+from benchmarks.nested import flatten
 from benchmarks.records import METRIC_COLUMNS, TABLE_NAMES, EpochRecord, RunRecord, Status
-from benchmarks.tracking import DONE, TAG_COLUMNS, UNFINISHED, config_row, flatten
+from benchmarks.tracking import DONE, TAG_COLUMNS, UNFINISHED, config_row
 
 JSON = "json:"
 """How its tracking URIs begin; ``file:`` would be MLflow's own."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.config import RunConfig
 from benchmarks.errors import ConfigError
+from benchmarks.nested import flatten
 from benchmarks.study import Study, values_at
-from benchmarks.tracking import flatten
 
 
 def only(study: Study, conditions: Sequence[str]) -> Study:

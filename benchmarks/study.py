@@ -12,18 +12,9 @@ import torch
 from pydantic import BaseModel, Field
 
 from baselines.method import get_method
-from benchmarks.config import (
-    STRICT,
-    Execution,
-    RunConfig,
-    merge,
-    nested,
-    parse_override,
-    read_toml,
-    validate,
-    validate_run,
-)
+from benchmarks.config import STRICT, Execution, RunConfig, validate, validate_run
 from benchmarks.errors import ConfigError
+from benchmarks.nested import merge, nested, parse_override, read_toml
 
 PROFILES = ("smoke", "quick", "paper")
 

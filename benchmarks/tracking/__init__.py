@@ -20,7 +20,6 @@ from benchmarks.tracking.protocol import (
     Store,
     Tracker,
     config_row,
-    flatten,
 )
 from benchmarks.tracking.run import MlflowRunTracker
 from benchmarks.tracking.store import MlflowTracker, TrackingOptions
@@ -43,7 +42,6 @@ __all__ = [
     "Tracker",
     "TrackingOptions",
     "config_row",
-    "flatten",
     "open_store",
     "open_tracker",
 ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from baselines.method import get_method, method_title
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import get_dataset
+from benchmarks.nested import flatten
 from benchmarks.tracking.calls import Batch, CellRun, points_of
-from benchmarks.tracking.protocol import flatten
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

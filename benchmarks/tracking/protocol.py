@@ -138,15 +138,6 @@ class NoTracking:
         """Forget it."""
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested tables under dotted names."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def config_row(config: Mapping[str, Any]) -> dict[str, Any]:
     """What results.csv says of a configuration, given with dotted keys: its main values, and the rest in one column."""
     rest = {key: str(value) for key, value in sorted(config.items()) if key not in CONFIG_COLUMNS}

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from benchmarks.config import RunConfig
 from benchmarks.environment import Environment
 from benchmarks.errors import TrackingError
+from benchmarks.nested import flatten
 from benchmarks.records import EpochRecord
 from benchmarks.tracking.calls import Opening, Text, batches, now, points_of
 from benchmarks.tracking.cells import NOTE, cell_of_run, describe, run_name, titles
@@ -24,7 +25,7 @@ from benchmarks.tracking.connection import DEFAULT_TRACKING_URI, Connection, err
 from benchmarks.tracking.inputs import inputs_of
 from benchmarks.tracking.journal import DEFAULT_FOLDER, Journal
 from benchmarks.tracking.outbox import Outbox
-from benchmarks.tracking.protocol import DONE, flatten
+from benchmarks.tracking.protocol import DONE
 from benchmarks.tracking.reading import epoch_rows, run_row, run_tables, step_rows
 from benchmarks.tracking.report import log_report
 from benchmarks.tracking.run import MlflowRunTracker, epoch_values

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from baselines.method import available_methods
-from benchmarks.tracking import flatten
+from benchmarks.nested import flatten
 from reports.cells import CELL, TERMS, percent
 from reports.claims import METHOD
 from reports.evidence import of_best_setting

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from baselines.method import get_method
-from benchmarks.config import RunConfig, parse_override, read_toml, validate_run
+from benchmarks.config import RunConfig, validate_run
 from benchmarks.errors import ConfigError
+from benchmarks.nested import parse_override, read_toml
 from benchmarks.study import PROFILES, config_path, load_study
 
 BASE: dict[str, Any] = {"dataset": "digits", "method": "tssl_bp", "architecture": "20", "epochs": 1}

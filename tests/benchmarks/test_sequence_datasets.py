@@ -12,7 +12,7 @@ from benchmarks.datasets.dataset import Data, available_datasets, first, get_dat
 from benchmarks.datasets.raster_image import picture
 from benchmarks.datasets.sequence_data import RandomTargetParameters, SequenceDataset, jittered, target_trains
 from benchmarks.errors import ConfigError
-from benchmarks.sweep import data_key, load_data
+from benchmarks.site import data_key, load_data
 
 NAMES = [name for name, dataset in available_datasets().items() if dataset.task == "sequences"]
 T = 25

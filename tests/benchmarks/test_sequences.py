@@ -15,8 +15,8 @@ from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data
 from benchmarks.datasets.sequence_data import SequenceSplit
 from benchmarks.records import EpochRecord
+from benchmarks.site import load_data
 from benchmarks.study import cell_of, load_study
-from benchmarks.sweep import load_data
 from benchmarks.tasks.sequences import raster_epochs
 from benchmarks.tracking import open_store
 from benchmarks.training import Training, prepare, train_step

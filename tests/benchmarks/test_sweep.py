@@ -11,10 +11,11 @@ from benchmarks.config import Execution, validate_run
 from benchmarks.environment import commit
 from benchmarks.errors import DatasetError, TrackingError
 from benchmarks.metrics import CONVERGENCE_COLUMNS
+from benchmarks.nested import flatten
 from benchmarks.records import SEQUENCE_COLUMNS, EpochRecord
 from benchmarks.study import Cell, Study, cell_of
 from benchmarks.sweep import run_study
-from benchmarks.tracking import RUN_COLUMNS, MlflowTracker, NoTracking, flatten, open_tracker
+from benchmarks.tracking import RUN_COLUMNS, MlflowTracker, NoTracking, open_tracker
 from benchmarks.training import Training
 
 EXECUTION = Execution(device="cpu")
