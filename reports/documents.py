@@ -72,7 +72,7 @@ def findings_blocks(studies: Studies) -> Blocks:
     return {
         "accuracy": table_of(accuracy[shown]),
         "variants": table_of(ablation_table(studies["ablation"].finished)),
-        "steps": _table_or_nothing(accuracy_by_steps(studies["time_steps"].finished, BEST)),
+        "steps": table_of(accuracy_by_steps(studies["time_steps"].finished, BEST)),
         "methods": table_of(difference_table(studies["fashion_mnist_mlp"].finished)),
         "silence": table_of(ledger_table(silence)),
     }
@@ -82,10 +82,6 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
 }
-
-
-def _table_or_nothing(table: pd.DataFrame | None) -> str:
-    return "" if table is None else table_of(table)
 
 
 def _of_study(results: Results) -> Iterator[str]:

@@ -125,7 +125,7 @@ def _accuracy(finished: pd.DataFrame) -> Iterator[str]:
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         for metric, name in (("accuracy_last", "last epoch"), ("accuracy_best", "best test epoch")):
             by_steps = tables.accuracy_by_steps(group, metric)
-            if by_steps is not None:
+            if not by_steps.empty:
                 yield f"### Methods by T: {_terms(group)}, {name}"
                 yield table_of(by_steps)
 

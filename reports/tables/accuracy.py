@@ -39,7 +39,7 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
     return without_empty(pd.DataFrame(rows))
 
 
-def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame | None:
+def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:
     """Methods by T: mean and standard deviation, `NOTHING` for cells without a finished run.
 
     Parameters
@@ -51,13 +51,13 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
 
     Returns
     -------
-    DataFrame or None
-        None if the methods that spike have only one T.
+    DataFrame
+        A row a method; empty if the methods that spike have only one T.
     """
     spiking = finished["method"].map(is_spiking)
     steps = sorted(finished.loc[spiking, "time_steps"].unique())
     if len(steps) < 2:
-        return None
+        return pd.DataFrame()
     rows: dict[str, dict[str, str]] = {}
     # Cells that differ in more than T cannot share a row.
     for key, runs in told_apart(finished).groupby(CELL, sort=True, dropna=False):

@@ -72,7 +72,6 @@ def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:
         for run in (NARROW, WIDE)
     ]
     table = accuracy_by_steps(results_of(NARROW | {"accuracy_last": 0.5}, WIDE, *at_two).finished)
-    assert table is not None
     assert table.to_dict("records") == [
         {"method": "STBP, surrogate_width = 0.5", "T = 2": "89.00", "T = 5": "50.00"},
         {"method": "STBP, surrogate_width = 1.0", "T = 2": "89.00", "T = 5": "89.00"},
