@@ -10,11 +10,11 @@ from typing import TypeAlias
 import pandas as pd
 
 from reports.claims import METHOD, BoundClaim, all_claims
-from reports.evidence import BEST
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
 from reports.render import REPORT_FILE, write_report
+from reports.settings import BEST
 from reports.tables import (
     ablation_table,
     accuracy_by_steps,

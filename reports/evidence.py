@@ -4,9 +4,9 @@ import pandas as pd
 
 from reports.cells import CELL
 from reports.claims import AccuracyClaim, Claim
-from reports.statistics import FEWEST
+from reports.settings import BEST
 
-BEST, PAPER = "accuracy_best", "paper"
+PAPER = "paper"
 
 
 def concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
@@ -33,20 +33,6 @@ def by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -
             -group[BEST].fillna(0).mean(),
         ),
     )
-
-
-def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """Of cells that differ in settings alone the most accurate one, first of all of those that enough seeds decide.
-
-    A comparison is to be with the best that is known of either method, and not with a mean over good and bad settings.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Of one method on equal terms, perhaps none.
-    """
-    cells = [cell for _, cell in runs.groupby("cell_key", sort=True)]
-    return max(cells, key=lambda cell: (min(len(cell), FEWEST), cell[BEST].mean()), default=runs)
 
 
 def reductions(runs: pd.DataFrame, epochs: int | None) -> list[str]:

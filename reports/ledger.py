@@ -10,8 +10,8 @@ from baselines.method import is_spiking, method_title
 from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
 from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
-from reports.evidence import BEST, by_strength, concerned, of_best_setting, reductions, strongest
-from reports.settings import distinctions
+from reports.evidence import by_strength, concerned, reductions, strongest
+from reports.settings import BEST, distinctions, of_best_setting
 from reports.statistics import paired_difference
 from reports.titles import dataset_title, place
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean

@@ -2,12 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from benchmarks.tracking import SETTINGS
 from reports.cells import CELL, KEY_LENGTH
+from reports.statistics import FEWEST
+
+BEST = "accuracy_best"
+
+NAME = "name of the setting"
 
 OWNERS = ("parameters.", "optimizer.")
 """Tables whose keys say enough without them."""
@@ -33,6 +38,52 @@ def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
         if len(cells) > 1:
             names |= _by_settings(cells) or {key: key[:KEY_LENGTH] for key in cells["cell_key"]}
     return names
+
+
+def cells_in_order(runs: pd.DataFrame, names: Mapping[str, str]) -> list[pd.DataFrame]:
+    """Part runs into cells, in the order of `CELL` and, of one method and T, of their settings.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row a run.
+    names : mapping of str to str
+        See `distinctions`.
+    """
+    order = runs.assign(**{NAME: [names.get(key, "") for key in runs["cell_key"]]})
+    groups = order.groupby([*CELL[:-1], NAME, CELL[-1]], sort=True, dropna=False)
+    return [cell.drop(columns=NAME) for _, cell in groups]
+
+
+def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of cells that differ in settings alone the most accurate one, first of all of those that enough seeds decide.
+
+    A comparison is to be with the best that is known of either method, and not with a mean over good and bad settings.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one method on equal terms, perhaps none.
+    """
+    cells = [cell for _, cell in runs.groupby("cell_key", sort=True)]
+    return max(cells, key=lambda cell: (min(len(cell), FEWEST), cell[BEST].mean()), default=runs)
+
+
+def counterpart(cell: pd.DataFrame, among: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
+    """Of the cells of another method the one with the same setting, or else of its best setting.
+
+    Parameters
+    ----------
+    cell : DataFrame
+        Runs of one cell.
+    among : sequence of DataFrame
+        At least one cell; all of one method and T.
+    names : mapping of str to str
+        See `distinctions`.
+    """
+    wanted = names.get(cell["cell_key"].iloc[0])
+    same = [other for other in among if names.get(other["cell_key"].iloc[0]) == wanted]
+    return same[0] if same else of_best_setting(pd.concat(among))
 
 
 def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:

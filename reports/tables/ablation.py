@@ -6,10 +6,9 @@ import pandas as pd
 
 from baselines.method import available_methods
 from benchmarks.nested import flatten
-from reports.cells import CELL, TERMS, percent
+from reports.cells import TERMS, percent
 from reports.claims import METHOD
-from reports.evidence import of_best_setting
-from reports.settings import distinctions
+from reports.settings import cells_in_order, counterpart, distinctions
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
 from reports.tables.differences import METRICS, NOISE
@@ -34,10 +33,10 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     rows: list[dict[str, object]] = []
     settings = distinctions(family)
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
-        cells = [runs for _, runs in group.groupby(CELL, sort=True, dropna=False)]
-        own = of_best_setting(group[group["method"] == method])
-        if len(own) and len(cells) > 1:
-            rows += [_row(runs, own, method, settings) for runs in cells]
+        cells = cells_in_order(group, settings)
+        own = [runs for runs in cells if runs["method"].iloc[0] == method]
+        if own and len(own) < len(cells):
+            rows += [_row(runs, counterpart(runs, own, settings), method, settings) for runs in cells]
     return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T")))
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import CELL, percent
-from reports.settings import distinctions
+from reports.cells import percent
+from reports.settings import cells_in_order, distinctions
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
@@ -38,7 +38,7 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
         Network, method, T, epochs, samples and number of runs; and the runs.
     """
     settings = distinctions(finished)
-    for _, runs in finished.groupby(CELL, sort=True, dropna=False):
+    for runs in cells_in_order(finished, settings):
         first = runs.iloc[0]
         yield (
             {

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import CELL, TERMS
+from reports.cells import TERMS
 from reports.claims import METHOD
-from reports.settings import distinctions
+from reports.settings import cells_in_order, counterpart, distinctions
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, without_empty
 
@@ -34,14 +34,14 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
     rows = []
     settings = distinctions(finished)
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
-        cells = [runs for _, runs in group.groupby(CELL, sort=True, dropna=False)]
-        own = [runs for runs in cells if runs["method"].iloc[0] == reference]
+        own = group[group["method"] == reference]
+        of_steps = [cells_in_order(runs, settings) for _, runs in own.groupby("time_steps", sort=True)]
         rows += [
             row
-            for theirs in cells
-            if theirs["method"].iloc[0] != reference
-            for ours in own
-            if _same_steps(theirs, ours) and (row := _row(theirs, ours, settings)) is not None
+            for theirs in cells_in_order(group[group["method"] != reference], settings)
+            for ours in of_steps
+            if _same_steps(theirs, ours[0])
+            and (row := _row(theirs, counterpart(theirs, ours, settings), settings)) is not None
         ]
     table = without_empty(pd.DataFrame(rows))
     return table if table.empty else table.sort_values(["dataset", "T", "method"], kind="stable", ignore_index=True)
@@ -53,9 +53,10 @@ def _same_steps(theirs: pd.DataFrame, ours: pd.DataFrame) -> bool:
 
 
 def _either(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> str:
-    """Settings of the other method, and of the reference if that has several cells, too."""
-    first, second = (settings.get(runs["cell_key"].iloc[0]) for runs in (theirs, ours))
-    return (first or NOTHING) + (f"; {method_title(ours['method'].iloc[0])}: {second}" if second else "")
+    """Setting of the other method, and of the reference where it has another."""
+    first, second = (settings.get(runs["cell_key"].iloc[0], "") for runs in (theirs, ours))
+    of_reference = f"{method_title(ours['method'].iloc[0])}: {second}" if second not in (first, "") else ""
+    return "; ".join(filter(None, (first, of_reference))) or NOTHING
 
 
 def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object] | None:

@@ -60,10 +60,20 @@ def test_tables_show_the_settings() -> None:
     assert table["settings"].tolist() == ["-", "surrogate_width = 0.5", "surrogate_width = 1.0"]
 
 
-def test_a_reference_with_several_settings_is_named_with_each() -> None:
-    ours = [run | {"method": "tssl_bp"} for run in (NARROW, WIDE)]
-    table = difference_table(results_of(*ours, run_row(method="ann", time_steps="1")).finished)
-    assert sorted(table["settings"]) == ["-; TSSL-BP: surrogate_width = 0.5", "-; TSSL-BP: surrogate_width = 1.0"]
+def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_best_one() -> None:
+    narrow, wide = NARROW | {"accuracy_best": 0.80, "accuracy_last": 0.80}, WIDE | {"accuracy_last": 0.85}
+    ours = [run | {"method": "tssl_bp", "run_key": run["run_key"] + "ours"} for run in (narrow, wide)]
+    ann = run_row(method="ann", time_steps="1")
+    table = difference_table(results_of(*ours, NARROW, WIDE, ann).finished).set_index("settings")
+    assert list(table["method"]) == ["ANN (ReLU)", "STBP", "STBP"]
+    assert table["last epoch, points"].to_dict() == {
+        "TSSL-BP: surrogate_width = 1.0": "+4.00",
+        "surrogate_width = 0.5": "+9.00",
+        "surrogate_width = 1.0": "+4.00",
+    }
+    variants = [run | {"method": "tssl_bp:clamp-10"} for run in (NARROW, WIDE)]
+    table = ablation_table(results_of(*ours, *variants).finished)
+    assert table["last epoch, points"].tolist() == ["-", "-", "+9.00", "+4.00"]
 
 
 def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:
