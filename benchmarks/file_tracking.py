@@ -70,7 +70,8 @@ class JsonTracker:
         content |= {"study": study, "run_key": config.run_key, "cell_key": config.cell_key}
         content |= {"status": "running", "reason": None}
         content |= {"config": config.model_dump(mode="json"), "environment": asdict(environment)}
-        content["epochs"] = _joined(content["epochs"], *(done or ()))
+        # Epochs after these are of a training that did not get a checkpoint, perhaps of another machine.
+        content["epochs"] = _joined([], *(done or ()))
         return JsonRunTracker(path, content)
 
     def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

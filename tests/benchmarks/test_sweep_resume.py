@@ -40,6 +40,8 @@ def study_of(*changes: dict[str, Any]) -> Study:
 
 ONE, TWO = study_of({}), study_of({}, {"seed": 1})
 
+EPOCH = EpochRecord(epoch=1, train_loss=1.0, train_accuracy=0.5, test_accuracy=0.5, train_seconds=1.0, test_seconds=1.0)
+
 
 @pytest.fixture
 def execution(tmp_path: Path) -> Execution:
@@ -122,10 +124,7 @@ def test_epochs_that_the_store_lost_or_has_already_are_there_once(
     store: str, tracker: JsonTracker, execution: Execution
 ) -> None:
     environment = describe_environment(execution, command="", data_source="", data_checksum="")
-    record = EpochRecord(
-        epoch=1, train_loss=1.0, train_accuracy=0.5, test_accuracy=0.5, train_seconds=1.0, test_seconds=1.0
-    )
-    records = [replace(record, epoch=epoch) for epoch in (1, 2, 3)]
+    records = [replace(EPOCH, epoch=epoch) for epoch in (1, 2, 3)]
     for opened in (MlflowTracker(store), tracker):
         run = opened.start("tiny", ONE.cells[0].config, environment, done=())
         run.epoch(records[0])
@@ -135,6 +134,19 @@ def test_epochs_that_the_store_lost_or_has_already_are_there_once(
         runs, epochs = opened.rows("tiny")
         assert len(runs) == 1
         assert [(row["epoch"], row["train_loss"]) for row in epochs] == [(1, 1.0), (2, 7.0), (3, 1.0)]
+
+
+def test_epochs_after_the_checkpoint_are_forgotten_when_a_run_goes_on(
+    tracker: JsonTracker, execution: Execution
+) -> None:
+    environment = describe_environment(execution, command="", data_source="", data_checksum="")
+    records = [replace(EPOCH, epoch=epoch) for epoch in (1, 2, 3)]
+    run = tracker.start("tiny", ONE.cells[0].config, environment)
+    for record in records:
+        run.epoch(record)
+    for behind in (2, 0):
+        tracker.start("tiny", ONE.cells[0].config, environment, done=records[:behind])
+        assert len(tracker.rows("tiny")[1]) == behind
 
 
 def test_a_failed_run_keeps_its_row_and_is_tried_again_from_its_checkpoint(
