@@ -11,7 +11,7 @@ from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
 from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.evidence import by_strength, concerned, reductions, strongest
-from reports.settings import BEST, distinctions, of_best_setting
+from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
 from reports.statistics import paired_difference
 from reports.titles import dataset_title, place
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
@@ -182,7 +182,7 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     def judge(ours: pd.DataFrame) -> Entry | None:
         others = on_equal_terms(finished[finished["method"] == claim.than], ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
-            own = of_best_setting(ours[ours["time_steps"] == steps])
+            own = of_main_setting(ours[ours["time_steps"] == steps])
             theirs = of_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)
             difference = paired_difference(own, theirs, BEST)
             if difference is not None:
@@ -201,7 +201,7 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
 
     def judge(runs: pd.DataFrame) -> Entry | None:
         most = runs["time_steps"].max()
-        few, many = (of_best_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
+        few, many = (of_main_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
         difference = paired_difference(few, many, BEST)
         if difference is None or most < 2 * claim.time_steps:
             return None

@@ -60,7 +60,7 @@ def test_tables_show_the_settings() -> None:
     assert table["settings"].tolist() == ["-", "surrogate_width = 0.5", "surrogate_width = 1.0"]
 
 
-def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_best_one() -> None:
+def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_main_one() -> None:
     narrow, wide = NARROW | {"accuracy_best": 0.80, "accuracy_last": 0.80}, WIDE | {"accuracy_last": 0.85}
     ours = [run | {"method": "tssl_bp", "run_key": run["run_key"] + "ours"} for run in (narrow, wide)]
     ann = run_row(method="ann", time_steps="1")
