@@ -134,7 +134,7 @@ def test_every_study_of_the_suite_is_valid_in_every_profile(name: str, profile: 
     assert {cell.config.protocol for cell in study.cells} == {profile}
 
 
-def test_the_ablation_holds_every_variant_of_tssl_bp_and_changes_nothing_else() -> None:
+def test_the_ablation_holds_every_variant_of_tssl_bp_and_of_2020_with_the_learning_rate_of_its_time() -> None:
     variants = ["tssl_bp", *(f"tssl_bp:{preset}" for preset in get_method("tssl_bp").presets)]
     for profile, epochs, seeds in (("smoke", 1, 1), ("quick", 5, 2), ("paper", 100, 5)):
         cells = [cell.config for cell in load_study("ablation", profile=profile).cells]
@@ -142,7 +142,9 @@ def test_the_ablation_holds_every_variant_of_tssl_bp_and_changes_nothing_else() 
         assert {(c.dataset, c.architecture, c.time_steps, c.epochs) for c in cells} == {
             ("fashion_mnist", "400-400", 5, epochs)
         }
-        assert len({c.optimizer for c in cells}) == 1
+        rates = {c.method: c.optimizer.learning_rate for c in cells}
+        of_2020 = {f"tssl_bp:{name}" for name in ("paper-2020-06", "paper-2020-09", "code-2020-10")}
+        assert rates == {name: 2e-4 if name in of_2020 else 5e-4 for name in variants}
 
 
 def test_the_ablation_runs_on_the_digits_too() -> None:
