@@ -1,5 +1,7 @@
 """Pieces of Markdown."""
 
+import re
+
 import pandas as pd
 
 
@@ -14,3 +16,8 @@ def figure(stem: str, alt: str, *, animated: bool = False) -> str:
     if animated:
         return f"![{alt}]({stem}.gif)"
     return f"[![{alt}]({stem}.png)]({stem}.svg)"
+
+
+def figures_in(text: str) -> set[str]:
+    """Names of the files that `figure` shows and leads to, of those in the folder of the text itself."""
+    return set(re.findall(r"\]\(([^()/]+\.(?:png|svg|gif))\)", text))

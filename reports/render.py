@@ -15,7 +15,7 @@ from reports.figures.gallery import FigureSection, draw_figures
 from reports.figures.sequence_gallery import draw_sequence_figures
 from reports.ledger import ledger, ledger_table
 from reports.load import Results
-from reports.markdown import figure, table_of
+from reports.markdown import figure, figures_in, table_of
 from reports.page import write_page
 from reports.published import published_results
 from reports.tables.cells import without_constant
@@ -49,7 +49,7 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     results : Results
         What to report.
     folder : Path
-        Made if it is not there; files of an earlier report are overwritten.
+        Made if it is not there; files of an earlier report are overwritten, and figures that only it shows are removed.
     title : str
         Headline.
 
@@ -59,6 +59,8 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
         Of report.md.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / REPORT_FILE
+    before = figures_in(path.read_text(encoding="utf-8")) if path.exists() else set()
     results.write(folder)
     parts = [f"# {title}", _summary(results), *_claims(results)]
     if results.finished.empty:
@@ -74,8 +76,10 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     (folder / ENVIRONMENT_FILE).write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
     facts = [{"fact": key, "value": ", ".join(values)} for key, values in environment.items()]
     parts += ["## Environment", table_of(pd.DataFrame(facts))]
-    path = folder / REPORT_FILE
-    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    text = "\n\n".join(parts) + "\n"
+    path.write_text(text, encoding="utf-8")
+    for name in before - figures_in(text):
+        (folder / name).unlink(missing_ok=True)
     write_page(path)
     return path
 

@@ -90,6 +90,20 @@ def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> N
     assert r"out of \| memory" in text
 
 
+def test_figures_that_a_report_no_longer_shows_are_removed_and_other_files_are_not(tmp_path: Path) -> None:
+    write_report(results_of(run_row()), tmp_path, title="Made")
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"")
+    before = {path.name for path in tmp_path.glob("*.png")} - {mine.name}
+    write_report(results_of(run_row(), run_row(epochs="5")), tmp_path, title="Made")
+    after = {path.name for path in tmp_path.glob("*.png")} - {mine.name}
+    assert "fashion_mnist_training.png" in before
+    assert after
+    assert not after & before
+    assert not list(tmp_path.glob("fashion_mnist_training.*"))
+    assert mine.exists()
+
+
 def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:
     results = results_of(run_row(status="diverged", accuracy_last=None, accuracy_best=None, reason="loss is nan"))
     assert "No run has finished yet." in write_report(results, tmp_path, title="Made").read_text()
