@@ -10,7 +10,7 @@ from baselines.method import method_title
 from reports.figures.accuracy import names_of
 from reports.figures.panels import grid_of_panels
 from reports.figures.scales import chosen_time_steps
-from reports.figures.style import FONT, INK, SMALL, UNKNOWN, canvas, on_top_of, style_of
+from reports.figures.style import FONT, INK, SMALL, UNKNOWN, canvas, heading_of, on_top_of, style_of
 
 ROW_HEIGHT = 0.24
 INSIDE = 15
@@ -117,7 +117,7 @@ def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figu
         bars = np.minimum(std, mean - LEAST_SHARE).clip(lower=0), std
         colour, width = style_of(name).color, 0.8 if most <= 30 else 1.0
         axes.bar(mean.index, mean, width=width, color=colour, yerr=bars, error_kw={"ecolor": INK, "elinewidth": 0.8})
-        axes.set_title(method_title(name), fontsize=SMALL)
+        axes.set_title(heading_of(name), fontsize=SMALL)
         axes.annotate(
             f"silent: {mean.iloc[0]:.0f} %",
             (0.96, 0.95),

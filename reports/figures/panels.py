@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baselines.method import method_title
-from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, one_pair_of_axes
+from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, heading_of, one_pair_of_axes, style_of
 
 MANY, COLUMNS = 7, 4
 """Methods, or lines, that one pair of axes can hold; more get a panel each, in so many columns."""
@@ -27,8 +27,11 @@ Finish = Callable[[Axes], None]
 def draw_methods(
     names: Sequence[str], draw: Draw, finish: Finish, *, xlabel: str, ylabel: str, lines: int = 0
 ) -> Figure:
-    """Draw all methods into one pair of axes with a legend, or many of them, or of their lines, into a panel each."""
-    if max(len(names), lines) > MANY:
+    """Draw all methods into one pair of axes with a legend, or many of them, or of their lines, into a panel each.
+
+    So are settings of one method, which have one colour.
+    """
+    if max(len(names), lines) > MANY or len({style_of(name) for name in names}) < len(names):
         return _draw_panels(names, draw, finish, xlabel=xlabel, ylabel=ylabel)
     figure, axes = one_pair_of_axes()
     for name in names:
@@ -70,7 +73,7 @@ def _draw_panels(names: Sequence[str], draw: Draw, finish: Finish, *, xlabel: st
     kinds: dict[str, Line2D] = {}
     for name, axes in zip(names, panels, strict=True):
         draw(axes, name)
-        axes.set_title(method_title(name), fontsize=SMALL)
+        axes.set_title(heading_of(name), fontsize=SMALL)
         kinds |= _kinds_of_lines(axes.lines, method_title(name))
     drawn = [list(axes.lines) for axes in panels]
     for axes, own in zip(panels, drawn, strict=True):

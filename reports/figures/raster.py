@@ -7,9 +7,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from baselines.method import method_title
 from reports.figures.activity import layer_order, of_chosen_time_steps
-from reports.figures.style import FONT, INK, SMALL, canvas, style_of
+from reports.figures.style import FONT, INK, SMALL, canvas, heading_of, style_of
 
 MOST_METHODS, LONG = 4, 30
 """Methods beside each other; longer windows than so many steps have the whole width for one."""
@@ -61,7 +60,7 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure |
         of_method = rows[rows["method"] == name]
         first = of_method.iloc[0]
         grid[0, column].set_title(
-            f"{method_title(name)}\nclass {first['label']}, decided as {first['decision']}", fontsize=SMALL
+            f"{heading_of(name)}\nclass {first['label']}, decided as {first['decision']}", fontsize=SMALL
         )
         for row, layer in enumerate(layers):
             _draw_layer(grid[row, column], of_method[of_method["layer"] == layer], steps, style_of(name).color)

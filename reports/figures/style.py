@@ -1,5 +1,6 @@
 """How every figure looks: one colour and marker a method everywhere, sizes for the width of a Markdown page, files."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from baselines.method import available_methods
+from baselines.method import available_methods, method_title
 
 MARKERS = "osD^vPX*"
 SHADES = (1.0, 0.6, 0.3)
@@ -30,6 +31,9 @@ WIDTH, HEIGHT, DPI = 7.5, 4.2, 150
 """Inches, and pixels an inch: a page is 800 to 1000 pixels wide, on which 8 points are about 12 pixels."""
 
 FONT, SMALL = 10, 8
+
+PANEL_LETTERS = 28
+"""Letters of the small font that are as wide as a panel, four of which are as wide as a page."""
 
 
 class Style(NamedTuple):
@@ -66,7 +70,14 @@ def on_top_of(colour: str) -> str:
 def style_of(method: str) -> Style:
     """Style of a method, or of the method that it is a variant of; grey for one that is not known here."""
     known = styles()
-    return known.get(method) or known.get(method.partition(":")[0]) or Style(UNKNOWN, ".")
+    without_setting = method.partition(", ")[0]
+    return known.get(without_setting) or known.get(method.partition(":")[0]) or Style(UNKNOWN, ".")
+
+
+def heading_of(method: str) -> str:
+    """Title of a method, in as many lines as a panel needs for it; a setting and its value stay together."""
+    together = method_title(method).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    return textwrap.fill(together, PANEL_LETTERS).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def canvas(

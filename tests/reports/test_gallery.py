@@ -12,7 +12,7 @@ from baselines.method import method_title
 from reports.figures import gallery
 from reports.figures.captions import seeds_in_words
 from reports.figures.gallery import LEFT_OUT, FigureSection, draw_figures
-from reports.figures.style import style_of
+from reports.figures.style import heading_of, style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
 from reports.render import write_report
@@ -177,3 +177,19 @@ def test_figures_do_not_average_cells_that_differ_in_a_parameter_alone() -> None
     assert set(finished["method"]) == {"tssl_bp:aaaaaa", "tssl_bp:bbbbbb", "tssl_bp:single-filter"}
     assert method_title(finished["method"].iloc[0]) == "TSSL-BP, aaaaaa"
     assert style_of("tssl_bp:aaaaaa") == style_of("tssl_bp")
+    assert style_of("tssl_bp:clamp-10, aaaaaa") == style_of("tssl_bp:clamp-10") != style_of("tssl_bp")
+
+
+def test_settings_of_one_method_have_a_panel_each_as_they_have_one_colour(unsaved: dict[str, Figure]) -> None:
+    rows = [run_row(method="stbp", cell_key=key) for key in ("aaaaaaa", "bbbbbbb")]
+    sections_of(results_of(*rows))
+    panels = [axes for axes in unsaved["fashion_mnist_training"].axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["STBP, aaaaaa", "STBP, bbbbbb"]
+    unsaved.clear()
+    sections_of(results_of(rows[0], run_row()))
+    assert [axes.get_title() for axes in unsaved["fashion_mnist_training"].axes] == [""]
+
+
+def test_long_titles_of_panels_are_broken_into_lines() -> None:
+    assert heading_of("tssl_bp:clamp-10") == "TSSL-BP, clamp-10"
+    assert heading_of("tssl_bp:paper-2020-06, rate = 0.0002") == "TSSL-BP, paper-2020-06,\nrate = 0.0002"
