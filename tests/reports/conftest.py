@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -17,5 +18,11 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         for kind in ("png", "svg"):
             (folder / f"{stem}.{kind}").write_bytes(b"")
 
+    def animate(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -> bool:
+        del finished, rasters
+        path.write_bytes(b"")
+        return True
+
+    monkeypatch.setattr(sequence_gallery, "animate_outputs", animate)
     for module in (gallery, sequence_gallery):
         monkeypatch.setattr(module, "save", save)
