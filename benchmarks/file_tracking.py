@@ -71,7 +71,7 @@ class JsonTracker:
         content |= {"status": "running", "reason": None}
         content |= {"config": config.model_dump(mode="json"), "environment": asdict(environment)}
         # Epochs after these are of a training that did not get a checkpoint, perhaps of another machine.
-        content["epochs"] = _joined([], *(done or ()))
+        content["epochs"] = [record.numbers() for record in done or ()]
         return JsonRunTracker(path, content)
 
     def rows(self, study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -163,9 +163,9 @@ class JsonRunTracker:
             write_atomically(self._path, json.dumps(self._content, indent=1).encode())
 
 
-def _joined(epochs: list[dict[str, Any]], *records: EpochRecord) -> list[dict[str, Any]]:
-    """Add records to a list of epochs, in place of earlier ones of their number."""
-    by_number = {epoch["epoch"]: epoch for epoch in (*epochs, *(record.numbers() for record in records))}
+def _joined(epochs: list[dict[str, Any]], record: EpochRecord) -> list[dict[str, Any]]:
+    """Add a record to a list of epochs, in place of an earlier one of its number."""
+    by_number = {epoch["epoch"]: epoch for epoch in (*epochs, record.numbers())}
     return [by_number[number] for number in sorted(by_number)]
 
 

@@ -65,8 +65,7 @@ def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
     runs : DataFrame
         Of one method on equal terms, perhaps none.
     """
-    cells = [cell for _, cell in runs.groupby("cell_key", sort=True)]
-    return max(cells, key=lambda cell: (min(len(cell), FEWEST), cell[BEST].mean()), default=runs)
+    return _first_of_cells(runs, most_seeds=FEWEST)
 
 
 def of_main_setting(runs: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +78,13 @@ def of_main_setting(runs: pd.DataFrame) -> pd.DataFrame:
     runs : DataFrame
         Of one method on equal terms, perhaps none.
     """
+    return _first_of_cells(runs, most_seeds=len(runs))
+
+
+def _first_of_cells(runs: pd.DataFrame, *, most_seeds: int) -> pd.DataFrame:
+    """Of cells that differ in settings the one with most seeds, of which more than so many count for no more."""
     cells = [cell for _, cell in runs.groupby("cell_key", sort=True)]
-    return max(cells, key=lambda cell: (len(cell), cell[BEST].mean()), default=runs)
+    return max(cells, key=lambda cell: (min(len(cell), most_seeds), cell[BEST].mean()), default=runs)
 
 
 def counterpart(cell: pd.DataFrame, among: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
