@@ -126,12 +126,17 @@ def _accuracy(finished: pd.DataFrame) -> Iterator[str]:
     yield "## Accuracy"
     yield table_of(without_constant(tables.comparison_table(finished), ("dataset", "network", "profile")))
     yield wording.ACCURACY
+    if (finished["evaluate_on"] != "test").any():
+        yield wording.HELD_OUT
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         for metric, name in (("accuracy_last", "last epoch"), ("accuracy_best", "best test epoch")):
-            by_steps = tables.accuracy_by_steps(group, metric)
+            by_steps, by_setting = tables.accuracy_by_steps(group, metric), tables.accuracy_by_setting(group, metric)
             if not by_steps.empty:
                 yield f"### Methods by T: {_terms(group)}, {name}"
                 yield table_of(by_steps)
+            if not by_setting.empty:
+                yield f"### Methods by setting: {_terms(group)}, {name}"
+                yield table_of(by_setting)
 
 
 def _differences(finished: pd.DataFrame) -> Iterator[str]:
@@ -172,6 +177,7 @@ def _published(results: Results) -> Iterator[str]:
         groups = {network: [row for row in rows if row.architecture == network] for network in networks}
         groups["other networks"] = [row for row in rows if row.architecture not in networks]
         finished = results.finished[results.finished["dataset"] == dataset]
+        finished = finished[finished["evaluate_on"] == "test"]
         for name, group in groups.items():
             if group:
                 found = True

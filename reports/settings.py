@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from reports.statistics import FEWEST
 
 BEST = "accuracy_best"
 
-NAME = "name of the setting"
+VALUE = "value of the setting"
 
 OWNERS = ("parameters.", "optimizer.")
 """Tables whose keys say enough without them."""
@@ -33,8 +33,7 @@ def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
         are alone with their method and T. The beginning of the key itself stands for settings that are not known.
     """
     names: dict[str, str] = {}
-    for _, alike in runs.groupby(CELL[:-1], sort=False, dropna=False):
-        cells = alike.drop_duplicates("cell_key")
+    for _, cells in runs.drop_duplicates("cell_key").groupby(CELL[:-1], sort=False, dropna=False):
         if len(cells) > 1:
             names |= _by_settings(cells) or {key: key[:KEY_LENGTH] for key in cells["cell_key"]}
     return names
@@ -50,9 +49,35 @@ def cells_in_order(runs: pd.DataFrame, names: Mapping[str, str]) -> list[pd.Data
     names : mapping of str to str
         See `distinctions`.
     """
-    order = runs.assign(**{NAME: [names.get(key, "") for key in runs["cell_key"]]})
-    groups = order.groupby([*CELL[:-1], NAME, CELL[-1]], sort=True, dropna=False)
-    return [cell.drop(columns=NAME) for _, cell in groups]
+    setting = runs["cell_key"].map(lambda key: names.get(key, ""))
+    return [cell for _, cell in runs.groupby([*CELL[:-1], setting, CELL[-1]], sort=True, dropna=False)]
+
+
+def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
+    """Find the one setting whose values methods were run with, such as learning rates.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Runs on equal terms.
+
+    Returns
+    -------
+    (str, DataFrame) or None
+        Name of the setting, and the runs of the methods that have several values of it, with the value as a number in
+        column `VALUE`. None if nothing or more than one thing was varied, or if its values are no numbers.
+    """
+    known = runs.dropna(subset=SETTINGS)
+    settings = known.assign(**{SETTINGS: [json.loads(text) for text in known[SETTINGS]]})
+    cells = settings.drop_duplicates("cell_key").groupby(CELL[:-1], dropna=False)
+    differing = {name for _, alike in cells for name in _differing(alike[SETTINGS])}
+    if len(differing) != 1:
+        return None
+    (name,) = differing
+    words = settings[SETTINGS].map(lambda of_run: of_run.get(name))
+    several = words.groupby([known["method"], known["time_steps"]]).transform("nunique") > 1
+    values = pd.to_numeric(words[several], errors="coerce")
+    return None if values.isna().any() else (_shortened([name])[name], known[several].assign(**{VALUE: values}))
 
 
 def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
@@ -109,14 +134,20 @@ def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
     if cells[SETTINGS].isna().any():
         return {}
     settings = {key: json.loads(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
-    known = dict.fromkeys(name for values in settings.values() for name in values)
-    differing = [name for name in known if len({values.get(name) for values in settings.values()}) > 1]
+    differing = _differing(settings.values())
     short = _shortened(differing)
     names = {
         key: ", ".join(f"{short[name]} = {values.get(name, 'not set')}" for name in differing)
         for key, values in settings.items()
     }
     return names if len(set(names.values())) == len(names) else {}
+
+
+def _differing(settings: Iterable[Mapping[str, str]]) -> list[str]:
+    """Names of the settings that are not the same everywhere."""
+    every = list(settings)
+    known = dict.fromkeys(name for values in every for name in values)
+    return [name for name in known if len({values.get(name) for values in every}) > 1]
 
 
 def _shortened(names: list[str]) -> Mapping[str, str]:

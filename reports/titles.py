@@ -15,3 +15,9 @@ def dataset_title(name: str) -> str:
 def place(run: pd.Series) -> str:
     """Dataset and network of a run."""
     return f"{dataset_title(run['dataset'])}, {parse_architecture(run['architecture']).plain}"
+
+
+def accuracy_title(runs: pd.DataFrame) -> str:
+    """What the accuracy of some runs, all judged by the same part of the data, is one of."""
+    on_test = (runs["evaluate_on"] == "test").all()
+    return "test accuracy" if on_test else "accuracy on held-out samples"

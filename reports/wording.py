@@ -19,6 +19,10 @@ paper counts so, which chooses by the test set and is biased upwards. Both are m
 percentage points; it is a test of the paper only where the number of epochs is the published one. *Silent* is the
 fraction of pairs of a test sample and a hidden neuron without a single spike. A method without spikes has no T."""
 
+HELD_OUT = """\
+**Runs that were evaluated on held-out samples did not look at the test set.** These training samples, which the seed
+draws and which are not trained on, stand wherever this report says *test*; nothing published compares with them."""
+
 DIFFERENCES = f"""\
 Percentage points by which a method is above TSSL-BP on the same network, T, data and number of epochs: mean over seeds,
 each seed compared with itself, and the 95 % percentile bootstrap interval over seeds. At {FEWEST} seeds that interval

@@ -1,19 +1,28 @@
-"""Accuracy: of each method, against time steps, after each time step, and in the course of the training."""
+"""Accuracy: of each method, against time steps or a setting, after each time step, and while training."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking, method_title
 from reports.figures.panels import draw_methods
 from reports.figures.scales import ROUND_STEPS, stretch, time_axis, time_steps_of, within_bounds
 from reports.figures.style import one_pair_of_axes, style_of
+from reports.settings import VALUE, swept
+from reports.titles import accuracy_title
 
 DASHES = ("-", "--", ":", "-.")
 ROW_HEIGHT = 0.26
-LAST_ACCURACY = "test accuracy after the last epoch (%)"
+
+WIDE = 4
+"""Values of a setting have a logarithmic axis if the largest is so many times the least."""
+
+
+def last_accuracy(runs: pd.DataFrame) -> str:
+    """What an axis of accuracies after the last epoch is called."""
+    return f"{accuracy_title(runs)} after the last epoch (%)"
 
 
 def names_of(runs: pd.DataFrame) -> list[str]:
@@ -44,7 +53,7 @@ def accuracy_of_methods(finished: pd.DataFrame) -> Figure:
         text = f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
         axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)
     steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
-    axes.set(xlabel=f"{LAST_ACCURACY}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
+    axes.set(xlabel=f"{last_accuracy(finished)}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
     axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])
     return figure
 
@@ -73,7 +82,48 @@ def accuracy_against_time_steps(finished: pd.DataFrame) -> Figure:
         stretch(axes)
         time_axis(axes, time_steps_of(finished).tolist() or [1])
 
-    return draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=LAST_ACCURACY)
+    return draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=last_accuracy(finished))
+
+
+def accuracy_against_setting(finished: pd.DataFrame) -> Figure | None:
+    """Accuracy of the last epoch against the one setting that was varied; error bars are standard deviations.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs that compare, under the names of their methods.
+
+    Returns
+    -------
+    Figure or None
+        None if no single setting was varied, see `reports.settings.swept`.
+    """
+    found = swept(finished)
+    if found is None:
+        return None
+    setting, runs = found
+    values, all_steps = np.unique(runs[VALUE]), time_steps_of(runs).tolist()
+
+    def draw(axes: Axes, name: str) -> None:
+        for steps, of_steps in runs[runs["method"] == name].groupby("time_steps", sort=True):
+            summary = (100 * of_steps.set_index(VALUE)["accuracy_last"]).groupby(level=0).agg(["mean", "std"])
+            mean, bars = summary["mean"], within_bounds(summary["mean"], summary["std"])
+            several = is_spiking(name) and len(all_steps) > 1
+            label = f"{method_title(name)}, T = {steps}" if several else method_title(name)
+            dashes = DASHES[all_steps.index(steps) % len(DASHES)] if several else "-"
+            axes.errorbar(mean.index, mean, yerr=bars, capsize=3, label=label, ls=dashes, **style_of(name)._asdict())
+
+    def finish(axes: Axes) -> None:
+        stretch(axes)
+        if values[0] > 0 and values[-1] >= WIDE * values[0]:
+            axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(values.tolist()))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter("{x:g}")
+
+    lines = len(runs[["method", "time_steps"]].drop_duplicates())
+    words = setting.replace("_", " ")
+    return draw_methods(names_of(runs), draw, finish, lines=lines, xlabel=words, ylabel=last_accuracy(runs))
 
 
 def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> Figure | None:
@@ -111,7 +161,7 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> F
         time_axis(axes, [step for step in ROUND_STEPS if step <= last])
 
     return draw_methods(
-        names_of(curves), draw, finish, xlabel="time steps t used for the decision", ylabel=LAST_ACCURACY
+        names_of(curves), draw, finish, xlabel="time steps t used for the decision", ylabel=last_accuracy(finished)
     )
 
 
@@ -151,7 +201,9 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     lines = len(curves[["method", "time_steps"]].drop_duplicates())
-    return draw_methods(names_of(curves), draw, finish, lines=lines, xlabel="epoch", ylabel="test accuracy (%)")
+    return draw_methods(
+        names_of(curves), draw, finish, lines=lines, xlabel="epoch", ylabel=f"{accuracy_title(finished)} (%)"
+    )
 
 
 def _band(axes: Axes, mean: pd.Series, std: pd.Series, colour: str) -> None:

@@ -42,6 +42,11 @@ def of_methods(finished: pd.DataFrame, results: Results) -> str:
     return f"Small dots are runs. {of_accuracies(finished, results)}"
 
 
+def of_setting(finished: pd.DataFrame, results: Results) -> str:
+    """Caption of `accuracy_against_setting`."""
+    return f"Methods that were run with several values of it, all else equal. {of_accuracies(finished, results)}"
+
+
 def of_anytime(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_after_each_step`."""
     known = finished[finished["run_key"].isin(results.anytime["run_key"])]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from baselines.method import is_spiking, method_title
-from reports.figures.accuracy import LAST_ACCURACY, names_of
+from reports.figures.accuracy import last_accuracy, names_of
 from reports.figures.scales import round_numbers, stretch, time_axis, within_bounds
 from reports.figures.style import INK, SMALL, canvas, style_of
 
@@ -96,7 +96,7 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Figur
     for axes, (cost, cells) in zip(grid.flat, tables.items(), strict=True):
         _draw(axes, cells)
         _cost_axis(axes, cost, cells)
-    grid[0, 0].set_ylabel(LAST_ACCURACY)
+    grid[0, 0].set_ylabel(last_accuracy(finished))
     if legend:
         labelled = [axes.get_legend_handles_labels() for axes in grid.flat]
         handles = {label: handle for pair in labelled for handle, label in zip(*pair, strict=True)}

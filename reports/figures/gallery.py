@@ -11,6 +11,7 @@ from reports.cells import TERMS
 from reports.figures import captions
 from reports.figures.accuracy import (
     accuracy_after_each_step,
+    accuracy_against_setting,
     accuracy_against_time_steps,
     accuracy_of_methods,
     training_curves,
@@ -79,6 +80,11 @@ def _several_steps(finished: pd.DataFrame) -> bool:
     return time_steps_of(finished).size > 1
 
 
+def _under_their_methods(runs: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Undo `told_apart`, for what shows settings in another way."""
+    return results.finished[results.finished["run_key"].isin(runs["run_key"])]
+
+
 KINDS = (
     Kind(
         "Accuracy against time steps",
@@ -93,6 +99,13 @@ KINDS = (
         lambda runs, _: None if _several_steps(runs) else accuracy_of_methods(runs),
         captions.of_methods,
         "",
+    ),
+    Kind(
+        "Accuracy against a setting",
+        "setting",
+        lambda runs, results: accuracy_against_setting(_under_their_methods(runs, results)),
+        captions.of_setting,
+        "",  # few studies vary one
     ),
     Kind(
         "Accuracy after each time step",

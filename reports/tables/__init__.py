@@ -1,7 +1,7 @@
 """Tables of a report: pure functions of the tidy table of runs, ready to print."""
 
 from reports.tables.ablation import ablation_table
-from reports.tables.accuracy import accuracy_by_steps, comparison_table
+from reports.tables.accuracy import accuracy_by_setting, accuracy_by_steps, comparison_table
 from reports.tables.cost import cost_table
 from reports.tables.differences import difference_table
 from reports.tables.effort import effort_table
@@ -11,6 +11,7 @@ from reports.tables.sequences import sequence_difference_table, sequence_summary
 
 __all__ = [
     "ablation_table",
+    "accuracy_by_setting",
     "accuracy_by_steps",
     "comparison_table",
     "cost_table",

@@ -5,7 +5,7 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, percent
 from reports.published import Published, published_for
-from reports.settings import told_apart
+from reports.settings import VALUE, swept, told_apart
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_empty
 
 
@@ -24,6 +24,8 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
     for about, runs in cells_of(finished):
         first = runs.iloc[0]
         published = published_for(first["dataset"], str(about["network"]), first["method"], first["time_steps"])
+        if first["evaluate_on"] != "test":
+            published = None  # what was published is on the test set
         rows.append(
             {
                 **about,
@@ -70,6 +72,25 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
         {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
         for name, row in rows.items()
     )
+
+
+def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:
+    """Methods by the values of the one setting that was varied, see `swept`; arguments as above.
+
+    Returns
+    -------
+    DataFrame
+        A row a method and T; empty if no single setting was varied.
+    """
+    found = swept(finished)
+    if found is None:
+        return pd.DataFrame()
+    name, runs = found
+    cells = runs.groupby(["method", "time_steps", VALUE])[metric].agg(percent).unstack(fill_value=NOTHING)
+    table = cells.rename(columns=lambda value: f"{name} = {value:g}").rename_axis(columns=None).reset_index()
+    steps = table.pop("time_steps").where(table["method"].map(is_spiking), NOTHING)
+    table.insert(1, "T", steps)
+    return without_empty(table.assign(method=table["method"].map(method_title)))
 
 
 def _published(published: Published | None) -> str:

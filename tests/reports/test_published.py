@@ -116,6 +116,7 @@ def test_published_rows_say_how_sure_they_are_and_whether_we_ran_the_same(tmp_pa
     assert table["network"].tolist() == ["20", "20", "20", "30"]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_report_lists_all_published_results_of_its_datasets_and_none_of_ours(tmp_path: Path) -> None:
     text = write_report(results_of(run_row(accuracy_best=0.8765)), tmp_path, title="Made").read_text()
     same = text.partition("## Published results: FashionMNIST, 400-400")[2].partition("##")[0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.figures.accuracy import accuracy_of_methods
 from reports.load import ReportError, results_from_csv
 from reports.render import write_report
 from reports.tables import comparison_table, unfinished_table
@@ -102,6 +103,20 @@ def test_figures_that_a_report_no_longer_shows_are_removed_and_other_files_are_n
     assert not after & before
     assert not list(tmp_path.glob("fashion_mnist_training.*"))
     assert mine.exists()
+
+
+def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_published(tmp_path: Path) -> None:
+    on_test, held_out = results_of(run_row()), results_of(run_row(evaluate_on="held_out"))
+    apart = write_report(held_out, tmp_path / "apart", title="Made").read_text()
+    usual = write_report(on_test, tmp_path / "usual", title="Made").read_text()
+    assert "did not look at the test set" in apart
+    assert "did not look at the test set" not in usual
+    accuracies = [text.partition("## Accuracy\n")[2].partition("*Last epoch*")[0] for text in (apart, usual)]
+    assert ["89.75 ± 0.03" in text for text in accuracies] == [False, True]
+    published = [text.partition("## Published results")[2] for text in (apart, usual)]
+    assert ["| run " in text for text in published] == [False, True]
+    (axes,) = accuracy_of_methods(held_out.finished).axes
+    assert axes.get_xlabel() == "accuracy on held-out samples after the last epoch (%), T = 5"
 
 
 def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:

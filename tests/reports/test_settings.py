@@ -8,9 +8,16 @@ import pytest
 
 from benchmarks.file_tracking import JsonTracker
 from benchmarks.tracking import MlflowTracker
+from reports.figures.accuracy import accuracy_against_setting
 from reports.load import results_from_csv, results_from_tracking
-from reports.settings import distinctions, told_apart
-from reports.tables import ablation_table, accuracy_by_steps, comparison_table, difference_table
+from reports.settings import distinctions, swept, told_apart
+from reports.tables import (
+    ablation_table,
+    accuracy_by_setting,
+    accuracy_by_steps,
+    comparison_table,
+    difference_table,
+)
 from tests.benchmarks.tracked import ENVIRONMENT, STUDY, config_of, log_run, outcome
 from tests.reports.made import results_of, run_row
 
@@ -94,6 +101,51 @@ def test_a_preset_and_a_setting_stand_beside_each_other() -> None:
         "tssl_bp:clamp-10, surrogate_width = 0.5",
         "tssl_bp:clamp-10, surrogate_width = 1.0",
     ]
+
+
+def test_methods_by_the_one_setting_that_was_varied_leave_a_gap_and_leave_out_who_has_a_single_value() -> None:
+    slower = run_with("slower", {RATE: "0.05", WIDTH: "1.0"}, method="stbp")
+    ours = [run_with(key, {RATE: key}, accuracy_last=accuracy) for key, accuracy in (("0.1", 0.6), ("0.2", 0.7))]
+    seeds = [run | {"seed": "1", "run_key": run["run_key"] + "1", "accuracy_last": 0.8} for run in ours]
+    single = run_with("single", {RATE: "0.1"}, method="slayer")
+    finished = results_of(WIDE, FAST, slower, *ours, *seeds, single).finished
+    assert accuracy_by_setting(finished).to_dict("records") == [
+        {
+            "method": "STBP",
+            "T": 5,
+            "learning_rate = 0.05": "89.00",
+            "learning_rate = 0.1": "89.00",
+            "learning_rate = 0.2": "89.00",
+        },
+        {
+            "method": "TSSL-BP",
+            "T": 5,
+            "learning_rate = 0.05": "-",
+            "learning_rate = 0.1": "70.00 ± 14.14",
+            "learning_rate = 0.2": "75.00 ± 7.07",
+        },
+    ]
+    figure = accuracy_against_setting(finished)
+    assert figure is not None
+    (axes,) = figure.axes
+    lines = {str(container.get_label()): container.lines[0] for container in axes.containers}  # type: ignore[attr-defined]
+    assert sorted(lines) == ["STBP", "TSSL-BP"]
+    assert lines["TSSL-BP"].get_xydata().ravel().tolist() == pytest.approx([0.1, 70, 0.2, 75])
+    assert axes.get_xlabel() == "learning rate"
+
+
+def test_two_settings_at_once_no_setting_and_words_are_no_single_setting_that_was_varied() -> None:
+    for runs in (
+        [NARROW, WIDE, FAST],
+        [NARROW],
+        [run_with(key, {"parameters.gate": key}) for key in ("layer", "neuron")],
+        [run_with(key, None) for key in ("first", "second")],
+        [run_row(status="failed")],
+    ):
+        finished = results_of(*runs).finished
+        assert swept(finished) is None
+        assert accuracy_by_setting(finished).empty
+        assert accuracy_against_setting(finished) is None
 
 
 @pytest.fixture
