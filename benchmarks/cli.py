@@ -1,6 +1,7 @@
 """The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from tssl_core.errors import TSSLError
 
 Command = Callable[[argparse.Namespace], int]
 
-EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 0, 1, 2, 130, 141
 
 DEFAULT_CHECKPOINTS = "checkpoints"
 OFF = "off"
@@ -222,13 +223,19 @@ def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any]
     command: Command = parsed.command
     try:
         with termination_raises():
-            return command(parsed)
+            code = command(parsed)
+            sys.stdout.flush()
+            return code
     except TSSLError as error:
         print(f"tssl: error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except (KeyboardInterrupt, Terminated) as stop:
         print(f"tssl: stopped; go on with: {command_to_go_on(arguments)}", file=sys.stderr)
         return EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Who read the output has had enough, such as `head`; what Python still holds of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
 
 
 def command_to_go_on(arguments: Sequence[str] | None) -> str:

@@ -162,7 +162,7 @@ class RunConfig(BaseModel):
     def title(self) -> str:
         """Short name for progress and run lists."""
         steps = f" T={self.time_steps}" if get_method(self.method).spiking else ""
-        return f"{self.method}{steps} seed={self.seed} {self.dataset}"
+        return f"{self.method}{steps} seed={self.seed} {self.dataset} {self.architecture}"
 
     def task(self) -> Task:
         """Return what the method is asked to solve."""

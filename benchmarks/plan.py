@@ -40,7 +40,7 @@ class Entry:
         """Run key, state and configuration in a line."""
         config = self.cell.config
         about = {"unfinished": f", {self.epochs} of {config.epochs} epochs", "skipped": f": {self.cell.skip_reason}"}
-        words = f"{config.run_key}  {config.title}, {config.architecture}, {config.epochs} epochs"
+        words = f"{config.run_key}  {self.cell.title}, {config.epochs} epochs"
         left_out = "" if self.chosen or self.done else " (beyond --limit)"
         return f"{words}  {self.state}{about.get(self.state, '')}{left_out}"
 

@@ -3,7 +3,7 @@
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from baselines.method import get_method
 from benchmarks.config import STRICT, Execution, RunConfig, validate, validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.nested import merge, nested, parse_override, read_toml
+from benchmarks.nested import flatten, merge, nested, parse_override, read_toml
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -88,10 +88,26 @@ class SweepConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study, or the reason why a method leaves it out."""
+    """One run of a study, or the reason why a method leaves it out.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Of the run.
+    skip_reason : str or None
+        Why the method does not support it.
+    settings : str
+        What of its configuration tells it apart from the cells of the study that have its title.
+    """
 
     config: RunConfig
     skip_reason: str | None
+    settings: str = ""
+
+    @property
+    def title(self) -> str:
+        """Short name within the study, for progress and plans."""
+        return ", ".join(filter(None, (self.config.title, self.settings)))
 
 
 @dataclass(frozen=True)
@@ -238,4 +254,22 @@ def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> lis
                 run = merge(merge(run, rule.run), point)  # the grid has the last word
         cell = cell_of(validate_run(run))
         cells.setdefault(cell.config.run_key, cell)
-    return list(cells.values())
+    return _told_apart(list(cells.values()))
+
+
+def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Give the settings that differ to cells that would be called the same."""
+    configurations = {cell.config.run_key: dict(flatten(cell.config.model_dump())) for cell in cells}
+
+    def differing(title: str) -> list[str]:
+        alike = [configurations[cell.config.run_key] for cell in cells if cell.config.title == title]
+        keys = dict.fromkeys(key for configuration in alike for key in configuration)
+        return [key for key in keys if any(other.get(key) != alike[0].get(key) for other in alike)]
+
+    keys = {title: differing(title) for title in dict.fromkeys(cell.config.title for cell in cells)}
+
+    def settings(cell: Cell) -> str:
+        configuration = configurations[cell.config.run_key]
+        return ", ".join(f"{key}={configuration.get(key)}" for key in keys[cell.config.title])
+
+    return [replace(cell, settings=settings(cell)) for cell in cells]

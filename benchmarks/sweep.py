@@ -91,7 +91,7 @@ def run_study(
         for number, (cell, outcome) in enumerate(outcomes, start=1):
             tally.update([outcome.status] if outcome.status else [])
             progress.ended(cell.config.run_key, outcome)
-            tqdm.write(f"[{number}/{len(cells)}] {cell.config.title}: {outcome.line}{progress.left()}")
+            tqdm.write(f"[{number}/{len(cells)}] {cell.title}: {outcome.line}{progress.left()}")
             bar.update()
     return tally
 

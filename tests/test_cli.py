@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import study_of
+from benchmarks.cli import EXIT_BROKEN_PIPE, study_of
 from benchmarks.datasets import fashion_mnist_debian
 from benchmarks.datasets.mnist import MNIST, FashionMNIST
 from benchmarks.tracking import MlflowTracker
@@ -177,6 +177,18 @@ def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:
     on = sweep("sqlite:///x.db")
     assert on.returncode == 2
     assert on.stderr.startswith("tssl: error: MLflow is not installed")
+
+
+def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback() -> None:
+    program = "import sys; from reports.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "data", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == EXIT_BROKEN_PIPE
 
 
 def test_the_command_that_is_logged_names_the_jobs_and_threads_that_bits_depend_on() -> None:

@@ -242,3 +242,30 @@ def test_unknown_studies_profiles_and_override_tables_are_refused() -> None:
         load_study("digits", profile="fast")
     with pytest.raises(ConfigError, match=r"expected run\.\*, grid\.\* or methods\.\*"):
         load_study("digits", profile="quick", overrides=["epochs=3"])
+
+
+def test_runs_that_would_be_called_the_same_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(
+        """
+name = "study"
+title = "Study"
+[run]
+dataset = "digits"
+architecture = "20"
+epochs = 1
+[grid]
+method = ["ann", "stbp"]
+"optimizer.learning_rate" = [1e-3, 2e-3]
+[methods.ann]
+optimizer.weight_decay = 0.0
+"""
+    )
+    assert [cell.title for cell in load_study(str(path), profile="paper").cells] == [
+        "ann seed=0 digits 20, optimizer.learning_rate=0.001",
+        "ann seed=0 digits 20, optimizer.learning_rate=0.002",
+        "stbp T=5 seed=0 digits 20, optimizer.learning_rate=0.001",
+        "stbp T=5 seed=0 digits 20, optimizer.learning_rate=0.002",
+    ]
+    single = load_study(str(path), profile="paper", overrides=['grid={"optimizer.learning_rate"=[1e-3]}'])
+    assert [cell.title for cell in single.cells] == ["ann seed=0 digits 20", "stbp T=5 seed=0 digits 20"]
