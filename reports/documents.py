@@ -3,6 +3,7 @@
 In a document, tables stand between markers.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -10,6 +11,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from reports.claims import METHOD, BoundClaim, all_claims
+from reports.commands import merged
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
@@ -23,6 +25,7 @@ from reports.tables import (
     effort_table,
     sequence_summary,
 )
+from reports.verdicts import Verdict
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
@@ -53,7 +56,7 @@ def committed() -> Studies:
 
 def readme_blocks(studies: Studies) -> Blocks:
     """The claims ledger over all studies, a table of each with its command, and how long it took on what."""
-    claims = [table_of(ledger_table(_ledger_of(studies))), LEDGER]
+    claims = _claims(_ledger_of(studies))
     results = [part for study in studies.values() for part in _of_study(study)]
     effort = table_of(effort_table({name: study.finished for name, study in studies.items()}))
     return {"claims": "\n\n".join(claims), "results": "\n\n".join(results), "effort": effort}
@@ -84,8 +87,21 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
 }
 
 
+def _claims(entries: list[Entry]) -> Iterator[str]:
+    """What is decided, and folded up what these runs leave open."""
+    counts = Counter(entry.judgement.verdict for entry in entries)
+    yield f"Of {len(entries)} lines: {', '.join(f'{counts[verdict]} {verdict}' for verdict in Verdict)}."
+    open_claims = [entry for entry in entries if entry.judgement.verdict is Verdict.NOT_RUN]
+    yield table_of(ledger_table([entry for entry in entries if entry not in open_claims]))
+    yield LEDGER
+    if open_claims:
+        yield f"<details><summary>Left open by the runs so far: {len(open_claims)} lines</summary>"
+        yield table_of(ledger_table(open_claims))
+        yield "</details>"
+
+
 def _of_study(results: Results) -> Iterator[str]:
-    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
+    commands = ", ".join(f"`{command}`" for command in merged(results.runs["command"].dropna()))
     yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**, made by {commands}:"
     finished = results.finished
     if finished["exact_match"].notna().any():

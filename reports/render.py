@@ -11,6 +11,7 @@ from baselines.method import method_title
 from reports import tables, wording
 from reports.cells import TERMS
 from reports.claims import METHOD, claims_about
+from reports.commands import merged
 from reports.figures.gallery import FigureSection, draw_figures
 from reports.figures.sequence_gallery import draw_sequence_figures
 from reports.ledger import ledger, ledger_table
@@ -88,7 +89,7 @@ def _summary(results: Results) -> str:
     protocols = ", ".join(sorted(results.runs["protocol"].dropna().unique()))
     counts = results.runs["status"].value_counts()
     runs = ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
-    commands = ", then ".join(f"`{command}`" for command in dict.fromkeys(results.runs["command"].dropna()))
+    commands = ", then ".join(f"`{command}`" for command in merged(results.runs["command"].dropna()))
     return f"Made by {commands or 'an unknown command'}. Profile: {protocols}. Runs: {runs}."
 
 
