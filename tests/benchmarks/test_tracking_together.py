@@ -19,6 +19,7 @@ from benchmarks.sweep import run_study
 from benchmarks.tracking import MlflowTracker, TrackingOptions, open_tracker
 from tests.benchmarks.tracked import ENVIRONMENT, STUDY, config_of, epoch, impatient, log_run, outcome
 
+ROOT = Path(__file__).parents[2]
 PROCESSES, EPOCHS = 8, 3
 CONFIGS = [config_of(seed=number) for number in range(PROCESSES)]  # imports methods and datasets, before the forks
 
@@ -34,12 +35,11 @@ def write_runs(store: str, number: int) -> None:
     run.finish(outcome(number / 100))
 
 
-def test_eight_processes_on_one_file_lose_nothing(store: str) -> None:
-    # MLflow is imported once, in the process that the others are forked from.
+def test_eight_processes_on_one_file_lose_nothing(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # MLflow and this file are imported once, in the process that the others are forked from, which has to find them.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["tests.benchmarks.test_tracking_together", "mlflow.store.tracking.sqlalchemy_store"]
-    )
+    context.set_forkserver_preload([__name__, "mlflow.store.tracking.sqlalchemy_store"])
     processes = [context.Process(target=write_runs, args=(store, number)) for number in range(PROCESSES)]
     for process in processes:
         process.start()
