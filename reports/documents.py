@@ -102,8 +102,9 @@ def _claims(entries: list[Entry]) -> Iterator[str]:
 
 def _of_study(results: Results) -> Iterator[str]:
     commands = ", ".join(f"`{command}`" for command in merged(results.runs["command"].dropna()))
-    yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**, made by {commands}:"
     finished = results.finished
+    judged = "" if (finished["evaluate_on"] == "test").all() else " (accuracies on held-out samples)"
+    yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**{judged}, made by {commands}:"
     if finished["exact_match"].notna().any():
         yield table_of(sequence_summary(finished))
     else:
