@@ -20,4 +20,4 @@ def place(run: pd.Series) -> str:
 def accuracy_title(runs: pd.DataFrame) -> str:
     """What the accuracy of some runs, all judged by the same part of the data, is one of."""
     on_test = (runs["evaluate_on"] == "test").all()
-    return "test accuracy" if on_test else "accuracy on held-out samples"
+    return "test accuracy" if on_test else "held-out accuracy"

@@ -88,7 +88,7 @@ def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -
     name, runs = found
     cells = runs.groupby(["method", "time_steps", VALUE])[metric].agg(percent).unstack(fill_value=NOTHING)
     table = cells.rename(columns=lambda value: f"{name} = {value:g}").rename_axis(columns=None).reset_index()
-    steps = table.pop("time_steps").where(table["method"].map(is_spiking), NOTHING)
+    steps = table.pop("time_steps").astype(object).where(table["method"].map(is_spiking), NOTHING)
     table.insert(1, "T", steps)
     return without_empty(table.assign(method=table["method"].map(method_title)))
 

@@ -116,7 +116,7 @@ def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_publis
     published = [text.partition("## Published results")[2] for text in (apart, usual)]
     assert ["| run " in text for text in published] == [False, True]
     (axes,) = accuracy_of_methods(held_out.finished).axes
-    assert axes.get_xlabel() == "accuracy on held-out samples after the last epoch (%), T = 5"
+    assert axes.get_xlabel() == "held-out accuracy after the last epoch (%), T = 5"
 
 
 def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:

@@ -107,9 +107,17 @@ def test_methods_by_the_one_setting_that_was_varied_leave_a_gap_and_leave_out_wh
     slower = run_with("slower", {RATE: "0.05", WIDTH: "1.0"}, method="stbp")
     ours = [run_with(key, {RATE: key}, accuracy_last=accuracy) for key, accuracy in (("0.1", 0.6), ("0.2", 0.7))]
     seeds = [run | {"seed": "1", "run_key": run["run_key"] + "1", "accuracy_last": 0.8} for run in ours]
+    ann = [run_with(f"ann {rate}", {RATE: rate}, method="ann", time_steps="1") for rate in ("0.05", "0.2")]
     single = run_with("single", {RATE: "0.1"}, method="slayer")
-    finished = results_of(WIDE, FAST, slower, *ours, *seeds, single).finished
+    finished = results_of(WIDE, FAST, slower, *ours, *seeds, *ann, single).finished
     assert accuracy_by_setting(finished).to_dict("records") == [
+        {
+            "method": "ANN (ReLU)",
+            "T": "-",
+            "learning_rate = 0.05": "89.00",
+            "learning_rate = 0.1": "-",
+            "learning_rate = 0.2": "89.00",
+        },
         {
             "method": "STBP",
             "T": 5,
@@ -129,7 +137,7 @@ def test_methods_by_the_one_setting_that_was_varied_leave_a_gap_and_leave_out_wh
     assert figure is not None
     (axes,) = figure.axes
     lines = {str(container.get_label()): container.lines[0] for container in axes.containers}  # type: ignore[attr-defined]
-    assert sorted(lines) == ["STBP", "TSSL-BP"]
+    assert sorted(lines) == ["ANN (ReLU)", "STBP", "TSSL-BP"]
     assert lines["TSSL-BP"].get_xydata().ravel().tolist() == pytest.approx([0.1, 70, 0.2, 75])
     assert axes.get_xlabel() == "learning rate"
 
