@@ -19,6 +19,7 @@ from reports.render import REPORT_FILE, write_report
 from reports.settings import BEST
 from reports.tables import (
     ablation_table,
+    accuracy_by_setting,
     accuracy_by_steps,
     comparison_table,
     difference_table,
@@ -81,9 +82,16 @@ def findings_blocks(studies: Studies) -> Blocks:
     }
 
 
+def methods_blocks(studies: Studies) -> Blocks:
+    """Methods by learning rate, over a whole training."""
+    finished = studies["learning_rates"].finished
+    return {name: table_of(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
+
+
 DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
+    ROOT / "docs" / "methods.md": methods_blocks,
 }
 
 

@@ -44,7 +44,7 @@ def of_methods(finished: pd.DataFrame, results: Results) -> str:
 
 def of_setting(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_against_setting`."""
-    return f"Methods that were run with several values of it, all else equal. {of_accuracies(finished, results)}"
+    return f"Methods that were run with several values of one setting, all else equal. {of_accuracies(finished, results)}"
 
 
 def of_anytime(finished: pd.DataFrame, results: Results) -> str:
