@@ -44,7 +44,8 @@ def of_methods(finished: pd.DataFrame, results: Results) -> str:
 
 def of_setting(finished: pd.DataFrame, results: Results) -> str:
     """Caption of `accuracy_against_setting`."""
-    return f"Methods that were run with several values of one setting, all else equal. {of_accuracies(finished, results)}"
+    which = "Methods that were run with several values of one setting, all else equal."
+    return f"{which} {of_accuracies(finished, results)}"
 
 
 def of_anytime(finished: pd.DataFrame, results: Results) -> str:
