@@ -1,7 +1,7 @@
 """Nested tables, as TOML has them: read, laid over one another, and under dotted keys."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +66,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def differing_keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys whose values are not the same in all tables, in the order in which they first come."""
+    keys = dict.fromkeys(key for table in tables for key in table)
+    return [key for key in keys if any(table.get(key) != tables[0].get(key) for table in tables)]

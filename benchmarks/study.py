@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from baselines.method import get_method
 from benchmarks.config import STRICT, Execution, RunConfig, validate, validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.nested import flatten, merge, nested, parse_override, read_toml
+from benchmarks.nested import differing_keys, flatten, merge, nested, parse_override, read_toml
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -259,17 +259,13 @@ def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> lis
 
 def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
     """Give the settings that differ to cells that would be called the same."""
-    configurations = {cell.config.run_key: dict(flatten(cell.config.model_dump())) for cell in cells}
-
-    def differing(title: str) -> list[str]:
-        alike = [configurations[cell.config.run_key] for cell in cells if cell.config.title == title]
-        keys = dict.fromkeys(key for configuration in alike for key in configuration)
-        return [key for key in keys if any(other.get(key) != alike[0].get(key) for other in alike)]
-
-    keys = {title: differing(title) for title in dict.fromkeys(cell.config.title for cell in cells)}
-
-    def settings(cell: Cell) -> str:
-        configuration = configurations[cell.config.run_key]
-        return ", ".join(f"{key}={configuration.get(key)}" for key in keys[cell.config.title])
-
-    return [replace(cell, settings=settings(cell)) for cell in cells]
+    titles = [cell.config.title for cell in cells]
+    configurations = [dict(flatten(cell.config.model_dump())) for cell in cells]
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for title, configuration in zip(titles, configurations, strict=True):
+        alike.setdefault(title, []).append(configuration)
+    keys = {title: differing_keys(same) for title, same in alike.items()}
+    return [
+        replace(cell, settings=", ".join(f"{key}={configuration.get(key)}" for key in keys[title]))
+        for cell, title, configuration in zip(cells, titles, configurations, strict=True)
+    ]

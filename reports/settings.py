@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from benchmarks.nested import differing_keys
 from benchmarks.tracking import SETTINGS
 from reports.cells import CELL, KEY_LENGTH
 from reports.statistics import FEWEST
@@ -70,7 +71,7 @@ def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
     known = runs.dropna(subset=SETTINGS)
     settings = known.assign(**{SETTINGS: [json.loads(text) for text in known[SETTINGS]]})
     cells = settings.drop_duplicates("cell_key").groupby(CELL[:-1], dropna=False)
-    differing = {name for _, alike in cells for name in _differing(alike[SETTINGS])}
+    differing = {name for _, alike in cells for name in differing_keys(alike[SETTINGS].tolist())}
     if len(differing) != 1:
         return None
     (name,) = differing
@@ -134,20 +135,13 @@ def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
     if cells[SETTINGS].isna().any():
         return {}
     settings = {key: json.loads(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
-    differing = _differing(settings.values())
+    differing = differing_keys(list(settings.values()))
     short = _shortened(differing)
     names = {
         key: ", ".join(f"{short[name]} = {values.get(name, 'not set')}" for name in differing)
         for key, values in settings.items()
     }
     return names if len(set(names.values())) == len(names) else {}
-
-
-def _differing(settings: Iterable[Mapping[str, str]]) -> list[str]:
-    """Names of the settings that are not the same everywhere."""
-    every = list(settings)
-    known = dict.fromkeys(name for values in every for name in values)
-    return [name for name in known if len({values.get(name) for values in every}) > 1]
 
 
 def _shortened(names: list[str]) -> Mapping[str, str]:

@@ -158,18 +158,8 @@ def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:
     program = "import sys; sys.path.insert(0, '.'); from benchmarks.cli import main; sys.exit(main())"
 
     def sweep(uri: str) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-c",
-            program,
-            "sweep",
-            "digits",
-            *SMOKE,
-            "--only",
-            "method=tssl_bp",
-            "--tracking-uri",
-            uri,
-        ]
+        arguments = ["sweep", "digits", *SMOKE, "--only", "method=tssl_bp", "--tracking-uri", uri]
+        command = [sys.executable, "-c", program, *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     off = sweep("off")
