@@ -14,9 +14,6 @@ from reports.load import ReportError
 from reports.published import Published, published_by_id
 from tssl_core.architecture import parse_architecture
 
-METHOD = "tssl_bp"
-"""What the claims are about; its presets are other published versions of it."""
-
 
 class _Claim(BaseModel):
     """What every claim has.
@@ -60,7 +57,7 @@ class _GeneralClaim(_Claim):
     datasets : list of str
         What it is about.
     epochs : int
-        Of the published training.
+        Of the published training, for a network of which published.toml says nothing.
     source, certainty : str
         As of `Published`.
     """

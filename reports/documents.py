@@ -10,11 +10,12 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from reports.claims import METHOD, BoundClaim, all_claims
+from reports.claims import BoundClaim, all_claims
 from reports.commands import merged
 from reports.ledger import Entry, ledger, ledger_table, not_run
 from reports.load import Results, results_from_csv
 from reports.markdown import table_of
+from reports.published import METHOD
 from reports.render import REPORT_FILE, write_report
 from reports.settings import BEST
 from reports.tables import (

@@ -4,6 +4,7 @@ import pandas as pd
 
 from reports.cells import CELL
 from reports.claims import AccuracyClaim, Claim
+from reports.published import published_epochs
 from reports.settings import BEST
 
 PAPER = "paper"
@@ -23,11 +24,10 @@ def strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> 
 def by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
     """Cells on different terms, the one that says most first: least reduced, most epochs, most runs, most accurate."""
     groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
-    epochs = claim.published.epochs if isinstance(claim, AccuracyClaim) else claim.epochs
     return sorted(
         groups,
         key=lambda group: (
-            len(reductions(group, epochs)),
+            len(reductions(group, claim)),
             -group["epochs"].iloc[0],
             -len(group),
             -group[BEST].fillna(0).mean(),
@@ -35,9 +35,10 @@ def by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -
     )
 
 
-def reductions(runs: pd.DataFrame, epochs: int | None) -> list[str]:
+def reductions(runs: pd.DataFrame, claim: Claim) -> list[str]:
     """What some runs of a cell have less of than the claim's own terms."""
     first = runs.iloc[0]
+    epochs = _epochs_of(claim, first["dataset"], first["architecture"])
     less = []
     if epochs is not None and first["epochs"] < epochs:
         less.append(f"{first['epochs']} of {epochs} epochs")
@@ -49,3 +50,10 @@ def reductions(runs: pd.DataFrame, epochs: int | None) -> list[str]:
     if first["protocol"] != PAPER:
         less.append(f"profile {first['protocol']}")
     return less
+
+
+def _epochs_of(claim: Claim, dataset: str, architecture: str) -> int | None:
+    """How long the paper trained, if that is known; a comparison is made on several networks."""
+    if isinstance(claim, AccuracyClaim):
+        return claim.published.epochs
+    return published_epochs(dataset, architecture) or claim.epochs

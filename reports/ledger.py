@@ -9,8 +9,9 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent
-from reports.claims import METHOD, AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
+from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.evidence import by_strength, concerned, reductions, strongest
+from reports.published import METHOD
 from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
 from reports.statistics import paired_difference
 from reports.titles import dataset_title, place
@@ -116,7 +117,7 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
         judgement = judge_mean(ours, published.mean, published.std)
     elif published.best is not None:
         judgement = judge_best(ours, published.best)
-    less, other = reductions(runs, published.epochs), _other_data(claim, runs)
+    less, other = reductions(runs, claim), _other_data(claim, runs)
     if other and runs["dataset"].iloc[0] in claim.stand_ins:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "accuracies on other data do not compare")
     elif less and judgement.verdict is not Verdict.REPRODUCED:
@@ -228,7 +229,7 @@ def _entry(
     *,
     seeds: int | None = None,
 ) -> Entry:
-    less, other = reductions(runs, claim.epochs), _other_data(claim, runs)
+    less, other = reductions(runs, claim), _other_data(claim, runs)
     where = "" if isinstance(claim, BoundClaim) else place(runs.iloc[0])
     return Entry(claim, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other), where)
 

@@ -12,6 +12,9 @@ from benchmarks.errors import ConfigError
 from reports.load import ReportError
 from tssl_core.architecture import parse_architecture
 
+METHOD = "tssl_bp"
+"""What the claims are about; its presets are other published versions of it."""
+
 Value = Literal["time_steps", "epochs", "mean", "std", "best"]
 
 
@@ -152,4 +155,13 @@ def published_for(dataset: str, architecture: str, method: str, time_steps: int)
     for row in published_results():
         if row.dataset == dataset and row.matches(architecture, method, time_steps):
             return row
+    return None
+
+
+def published_epochs(dataset: str, architecture: str) -> int | None:
+    """Epochs that TSSL-BP was trained for on a network, given with or without its options."""
+    plain = parse_architecture(architecture).plain
+    for row in published_results():
+        if (row.dataset, row.architecture, row.method) == (dataset, plain, METHOD) and row.epochs:
+            return row.epochs
     return None

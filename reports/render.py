@@ -10,7 +10,7 @@ import pandas as pd
 from baselines.method import method_title
 from reports import tables, wording
 from reports.cells import TERMS
-from reports.claims import METHOD, claims_about
+from reports.claims import claims_about
 from reports.commands import merged
 from reports.figures.gallery import FigureSection, draw_figures
 from reports.figures.sequence_gallery import draw_sequence_figures
@@ -18,7 +18,7 @@ from reports.ledger import ledger, ledger_table
 from reports.load import Results
 from reports.markdown import figure, figures_in, table_of
 from reports.page import write_page
-from reports.published import published_results
+from reports.published import METHOD, published_results
 from reports.tables.cells import without_constant
 from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
 from reports.titles import dataset_title, place

@@ -7,7 +7,7 @@ import pandas as pd
 from baselines.method import available_methods
 from benchmarks.nested import flatten
 from reports.cells import TERMS, percent
-from reports.claims import METHOD
+from reports.published import METHOD
 from reports.settings import cells_in_order, counterpart, distinctions
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty

@@ -6,7 +6,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from reports.cells import TERMS
-from reports.claims import METHOD
+from reports.published import METHOD
 from reports.settings import cells_in_order, counterpart, distinctions
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, without_empty

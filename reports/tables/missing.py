@@ -8,7 +8,7 @@ from reports.tables.cells import NOTHING
 
 
 def unfinished_table(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """Runs without a result: how far they came, and the reason.
+    """Runs without a result: how far they came, how accurate they were by then, and the reason.
 
     Parameters
     ----------
@@ -18,8 +18,11 @@ def unfinished_table(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     rest = runs[runs["status"] != "finished"]
     table = rest[["dataset", "method", "time_steps", "seed", "status", "reason"]].copy()
     table["reason"] = table["reason"].astype(object).fillna(NOTHING)
-    done = rest["run_key"].map(epochs.groupby("run_key").size()).fillna(0)
+    accuracies = epochs.reindex(columns=["run_key", "test_accuracy"])  # spike trains that are learnt have none
+    of_run = accuracies.groupby("run_key")["test_accuracy"]
+    done, best = rest["run_key"].map(of_run.size()).fillna(0), rest["run_key"].map(of_run.max())
     table.insert(4, "epochs", [f"{count:.0f} of {whole}" for count, whole in zip(done, rest["epochs"], strict=True)])
+    table.insert(5, "best so far %", [NOTHING if pd.isna(value) else f"{100 * value:.2f}" for value in best])
     return table.rename(columns={"time_steps": "T"})
 
 

@@ -13,6 +13,8 @@ from reports.load import ReportError
 from reports.verdicts import Verdict
 from tests.reports.made import results_of, run_row
 
+CNN1 = "96C3p1w5d0.2-256C3p1w5-P2d0.2-384C3p1w5-P2d0.2-384C3p1w5d0.2-256C3p1w5d0.2-1024d0.2-1024d0.2"
+
 
 def three(**changes: Any) -> list[dict[str, Any]]:
     """Three seeds of FashionMNIST 400-400 at the paper's protocol, whose mean is the published one."""
@@ -59,6 +61,14 @@ def test_a_reduced_protocol_is_told_with_its_verdict_and_decides_nothing_when_it
     assert "decides nothing" in short.judgement.reason
 
 
+@pytest.mark.parametrize(("epochs", "told"), [("120", "120 of 150 epochs"), ("150", "150 epochs")])
+def test_a_comparison_is_held_to_the_epochs_that_the_paper_trained_that_network_for(epochs: str, told: str) -> None:
+    cnn1 = {"dataset": "cifar10", "architecture": CNN1, "epochs": epochs}
+    entry = entry_of("better-than-ann", *three(**cnn1), *three(**cnn1, method="ann", time_steps="1"))
+    assert told in entry.protocol.split("; ")
+    assert ("reduced protocol" in entry.limits) == (epochs != "150")
+
+
 def test_of_several_protocols_the_least_reduced_one_speaks() -> None:
     entry = entry_of("fashion-mnist-mlp", *three(epochs="30", protocol="quick", accuracy_best=0.90), *three())
     assert entry.protocol == "n = 3; 100 epochs"
@@ -72,8 +82,7 @@ def test_accuracy_on_other_data_is_no_verdict_on_the_paper() -> None:
 
 
 def test_a_jpeg_copy_is_told() -> None:
-    architecture = "96C3p1w5d0.2-256C3p1w5-P2d0.2-384C3p1w5-P2d0.2-384C3p1w5d0.2-256C3p1w5d0.2-1024d0.2-1024d0.2"
-    runs = three(dataset="cifar10", architecture=architecture, epochs="150", data_source="JPEG copy: images")
+    runs = three(dataset="cifar10", architecture=CNN1, epochs="150", data_source="JPEG copy: images")
     entry = entry_of("cifar10-cnn1", *runs)
     assert entry.verdict == "🟢 reproduced (other data)"
     assert "on a JPEG copy" in entry.protocol

@@ -50,6 +50,20 @@ def test_seeds_that_were_never_run_are_listed_and_a_whole_grid_is_not() -> None:
     assert missing_table(results_of(*GRID).runs).empty
 
 
+def test_a_run_that_was_cut_off_says_how_accurate_it_was_by_then_if_it_came_to_an_epoch() -> None:
+    results = results_of(run_row(status="running", accuracy_best=None), run_row(seed="1", status="failed"))
+    of_first = results.epochs["run_key"] == results.runs["run_key"].iloc[0]
+    table = unfinished_table(results.runs, results.epochs[of_first])
+    assert table["epochs"].tolist() == ["3 of 100", "0 of 100"]
+    assert table["best so far %"].tolist() == [f"{100 * results.epochs[of_first]['test_accuracy'].max():.2f}", "-"]
+
+
+def test_a_run_without_accuracies_that_was_cut_off_has_none() -> None:
+    results = results_of(run_row(status="running", accuracy_best=None))
+    table = unfinished_table(results.runs, results.epochs.drop(columns="test_accuracy"))
+    assert table[["epochs", "best so far %"]].values.tolist() == [["3 of 100", "-"]]
+
+
 def test_a_failed_run_is_not_missing_and_a_run_without_reason_has_none() -> None:
     failed = run_row(method="stbp", status="skipped", reason=None)
     results = results_of(run_row(), failed)
