@@ -95,6 +95,9 @@ def _summary(results: Results) -> str:
 
 def _claims(results: Results) -> Iterator[str]:
     yield "## Claims of the paper"
+    if (results.runs["evaluate_on"] == "held_out").all():
+        yield "The claims are about test samples; these runs are judged by samples held out of the training set."
+        return
     entries = ledger(results.runs)
     if entries:
         yield table_of(ledger_table(entries))

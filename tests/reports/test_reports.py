@@ -112,6 +112,7 @@ def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_publis
     usual = write_report(on_test, tmp_path / "usual", title="Made").read_text()
     assert "did not look at the test set" in apart
     assert "did not look at the test set" not in usual
+    assert ["| claim " in text for text in (apart, usual)] == [False, True]
     accuracies = [text.partition("## Accuracy\n")[2].partition("*Last epoch*")[0] for text in (apart, usual)]
     assert ["89.75 ± 0.03" in text for text in accuracies] == [False, True]
     published = [text.partition("## Published results")[2] for text in (apart, usual)]
