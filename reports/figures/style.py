@@ -122,16 +122,18 @@ def one_pair_of_axes(**options: Any) -> tuple[Figure, Axes]:
 def save(figure: Figure, folder: Path, stem: str) -> None:
     """Write a figure as PNG and as SVG; the same figure gives the same bytes, as neither has a date or a version."""
     sns.despine(fig=figure)
-    _fix_layout(figure)
-    figure.savefig(folder / f"{stem}.png", dpi=DPI, metadata={"Software": None})
-    with mpl.rc_context({"svg.hashsalt": stem}):
+    # Where someone's settings name a layout, a figure without one would take it.
+    with mpl.rc_context({"svg.hashsalt": stem, "figure.autolayout": False, "figure.constrained_layout.use": False}):
+        _fix_layout(figure)
+        figure.savefig(folder / f"{stem}.png", dpi=DPI, metadata={"Software": None})
         figure.savefig(folder / f"{stem}.svg", metadata={"Date": None, "Creator": None})
 
 
 def _fix_layout(figure: Figure) -> None:
     """Lay a figure out once and for all, on round places: the last digits of a layout are not the same each time."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # "none" would leave a placeholder, for whose sake each file is drawn twice.
+    figure.set_layout_engine(None)
     for axes in figure.axes:
         left, bottom, width, height = (round(place, 4) for place in axes.get_position().bounds)
         axes.set_position((left, bottom, width, height))

@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,6 +252,22 @@ def test_a_figure_is_written_as_png_and_svg_with_the_same_bytes_each_time(tmp_pa
         assert first == second
         assert len(first) > 2000
     assert b"<dc:date>" not in (tmp_path / "first" / "made.svg").read_bytes()
+
+
+def test_a_figure_is_drawn_once_for_its_layout_and_once_for_each_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    draw = Figure.draw
+
+    def count(figure: Figure, renderer: Any) -> None:
+        drawn.append(figure)
+        draw(figure, renderer)
+
+    monkeypatch.setattr(Figure, "draw", count)
+    with mpl.rc_context({"figure.autolayout": True}):  # as someone may have it in a matplotlibrc
+        save(canvas()[0], tmp_path, "made")
+    assert len(drawn) == 1 + len(list(tmp_path.iterdir())) == 3
 
 
 def test_figures_are_as_wide_as_a_page() -> None:
