@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -127,12 +128,7 @@ class RunConfig(BaseModel):
     @field_validator("parameters")
     @classmethod
     def _parameters_of_method(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "method" not in info.data:
-            return given
-        name: str = info.data["method"]
-        method = get_method(name)
-        preset = method.presets.get(name.partition(":")[2], {})
-        return dataclasses.asdict(_validated(method, merge(preset, given)))
+        return parameters_of(info.data["method"], given) if "method" in info.data else given
 
     @field_validator("dataset_parameters")
     @classmethod
@@ -185,6 +181,28 @@ class RunConfig(BaseModel):
         """Return the dataset's parameters as its own frozen dataclass."""
         dataset = get_dataset(self.dataset)
         return dataset.for_run(_validated(dataset, self.dataset_parameters), self.seed)
+
+
+def parameters_of(name: str, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """All parameters of a method: what is given, over its preset, over its defaults.
+
+    Parameters
+    ----------
+    name : str
+        Of the method, perhaps with a preset, ``name:preset``.
+    given : mapping
+        Nested tables.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such method or preset.
+    pydantic.ValidationError
+        If a parameter is unknown or its value is none for it.
+    """
+    method = get_method(name)
+    preset = method.presets.get(name.partition(":")[2], {})
+    return dataclasses.asdict(_validated(method, merge(preset, given)))
 
 
 def _hash(values: Mapping[str, Any]) -> str:

@@ -132,6 +132,11 @@ def _accuracy(finished: pd.DataFrame) -> Iterator[str]:
     yield wording.ACCURACY
     if (finished["evaluate_on"] != "test").any():
         yield wording.HELD_OUT
+    parameters = tables.parameter_table(finished)
+    if not parameters.empty:
+        yield "### Parameters that are not a method's own"
+        yield table_of(parameters)
+        yield wording.PARAMETERS
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         for metric, name in (("accuracy_last", "last epoch"), ("accuracy_best", "best test epoch")):
             by_steps, by_setting = tables.accuracy_by_steps(group, metric), tables.accuracy_by_setting(group, metric)

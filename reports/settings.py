@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from benchmarks.nested import differing_keys
+from benchmarks.config import parameters_of
+from benchmarks.nested import differing_keys, flatten
 from benchmarks.tracking import SETTINGS
 from reports.cells import CELL, KEY_LENGTH
 from reports.statistics import FEWEST
+from tssl_core.errors import ParameterError
 
 BEST = "accuracy_best"
 
 VALUE = "value of the setting"
 
-OWNERS = ("parameters.", "optimizer.")
+PARAMETERS = "parameters."
+OWNERS = (PARAMETERS, "optimizer.")
 """Tables whose keys say enough without them."""
 
 
@@ -38,6 +41,46 @@ def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
         if len(cells) > 1:
             names |= _by_settings(cells) or {key: key[:KEY_LENGTH] for key in cells["cell_key"]}
     return names
+
+
+def changes(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
+    """Name the settings of a cell that are not those of another, such as ``"loss = spike_count"``.
+
+    Parameters
+    ----------
+    cell, other : DataFrame
+        Runs of one cell each.
+
+    Returns
+    -------
+    str or None
+        None if the settings of either are not known.
+    """
+    ours, theirs = _settings_of(cell), _settings_of(other)
+    return None if ours is None or theirs is None else _in_words(ours, differing_keys([ours, theirs]))
+
+
+def given(cell: pd.DataFrame) -> str | None:
+    """Name the parameters of a cell's method that are neither its defaults nor those of its preset.
+
+    Parameters
+    ----------
+    cell : DataFrame
+        Runs of one cell.
+
+    Returns
+    -------
+    str or None
+        None if the settings or the method are not known.
+    """
+    settings = _settings_of(cell)
+    try:
+        own = dict(flatten(parameters_of(cell["method"].iloc[0]), PARAMETERS))
+    except ParameterError:
+        return None
+    if settings is None:
+        return None
+    return _in_words(settings, [name for name, value in own.items() if settings.get(name, str(value)) != str(value)])
 
 
 def cells_in_order(runs: pd.DataFrame, names: Mapping[str, str]) -> list[pd.DataFrame]:
@@ -136,12 +179,18 @@ def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
         return {}
     settings = {key: json.loads(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
     differing = differing_keys(list(settings.values()))
-    short = _shortened(differing)
-    names = {
-        key: ", ".join(f"{short[name]} = {values.get(name, 'not set')}" for name in differing)
-        for key, values in settings.items()
-    }
+    names = {key: _in_words(values, differing) for key, values in settings.items()}
     return names if len(set(names.values())) == len(names) else {}
+
+
+def _settings_of(cell: pd.DataFrame) -> Mapping[str, str] | None:
+    text = cell[SETTINGS].iloc[0]
+    return None if pd.isna(text) else dict(json.loads(text))
+
+
+def _in_words(settings: Mapping[str, str], names: list[str]) -> str:
+    short = _shortened(names)
+    return ", ".join(f"{short[name]} = {settings.get(name, 'not set')}" for name in names)
 
 
 def _shortened(names: list[str]) -> Mapping[str, str]:

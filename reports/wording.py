@@ -43,6 +43,9 @@ SEQUENCE_DIFFERENCES = f"""\
 Mean over seeds, each seed compared with itself, and the 95 % percentile bootstrap interval over seeds; a negative
 difference in distance is nearer to the targets. At {FEWEST} seeds the interval is the range of the differences."""
 
+PARAMETERS = """\
+Set by the study, or by the command, in the place of the method's default or its preset's."""
+
 ABLATION = """\
 Each variant changes what is listed and nothing else; *points* are the variant less the method as it is, seed by seed,
 with the interval of the table before."""

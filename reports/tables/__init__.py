@@ -6,6 +6,7 @@ from reports.tables.cost import cost_table
 from reports.tables.differences import difference_table
 from reports.tables.effort import effort_table
 from reports.tables.missing import missing_table, unfinished_table
+from reports.tables.parameters import parameter_table
 from reports.tables.published import published_table
 from reports.tables.sequences import sequence_difference_table, sequence_summary, sequence_table
 
@@ -18,6 +19,7 @@ __all__ = [
     "difference_table",
     "effort_table",
     "missing_table",
+    "parameter_table",
     "published_table",
     "sequence_difference_table",
     "sequence_summary",

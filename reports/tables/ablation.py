@@ -8,7 +8,7 @@ from baselines.method import available_methods
 from benchmarks.nested import flatten
 from reports.cells import TERMS, percent
 from reports.published import METHOD
-from reports.settings import cells_in_order, counterpart, distinctions
+from reports.settings import cells_in_order, changes, counterpart, distinctions
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
 from reports.tables.differences import METRICS, NOISE
@@ -44,11 +44,12 @@ def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str, settings: Mapping[s
     name = str(runs["method"].iloc[0])
     pairs = {title: None if name == method else paired_difference(runs, own, key) for title, key in METRICS.items()}
     last = pairs["last epoch"]
+    changed = changes(runs, own)
     return {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],
         "variant": name.partition(":")[2] or "(as it is)",
-        "changes": _changes(name),
+        "changes": (_of_preset(name) if changed is None else changed) or NOTHING,
         "settings": settings.get(runs["cell_key"].iloc[0], NOTHING),
         "n": len(runs),
         "last epoch %": percent(runs["accuracy_last"]),
@@ -59,8 +60,9 @@ def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str, settings: Mapping[s
     }
 
 
-def _changes(name: str) -> str:
+def _of_preset(name: str) -> str:
+    """What a preset changes by itself, for runs of which no settings were kept."""
     base, _, preset = name.partition(":")
     methods = available_methods()
-    changes = methods[base].presets.get(preset, {}) if base in methods else {}
-    return ", ".join(f"{key} = {value}" for key, value in flatten(changes)) or NOTHING
+    changed = methods[base].presets.get(preset, {}) if base in methods else {}
+    return ", ".join(f"{key} = {value}" for key, value in flatten(changed))

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.config import parameters_of
 from benchmarks.file_tracking import JsonTracker
+from benchmarks.nested import flatten
 from benchmarks.tracking import MlflowTracker
 from reports.figures.accuracy import accuracy_against_setting
 from reports.load import results_from_csv, results_from_tracking
@@ -17,6 +19,7 @@ from reports.tables import (
     accuracy_by_steps,
     comparison_table,
     difference_table,
+    parameter_table,
 )
 from tests.benchmarks.tracked import ENVIRONMENT, STUDY, config_of, log_run, outcome
 from tests.reports.made import results_of, run_row
@@ -65,6 +68,45 @@ def test_tables_show_the_settings() -> None:
     variants = [run | {"method": "tssl_bp:clamp-10"} for run in seeds]
     table = ablation_table(results_of(*variants, *(run_row(seed=seed) for seed in "012")).finished)
     assert table["settings"].tolist() == ["-", "surrogate_width = 0.5", "surrogate_width = 1.0"]
+
+
+def settings_of(method: str, **changed: str) -> dict[str, str]:
+    """What a store keeps of a method's parameters, with some changed, ``lif__tau_m`` for lif.tau_m."""
+    own = {f"parameters.{name}": str(value) for name, value in flatten(parameters_of(method))}
+    changes = {f"parameters.{name.replace('__', '.')}": value for name, value in changed.items()}
+    return dict(sorted({RATE: "0.1", **own, **changes}.items()))
+
+
+def test_a_variant_is_said_to_change_what_its_runs_had_otherwise_and_not_what_its_preset_says() -> None:
+    own = run_with("own", settings_of("tssl_bp"))
+    clamp = "tssl_bp:clamp-10"
+    wide = run_with("wide", settings_of(clamp, lif__tau_m="4.0") | {RATE: "0.2"}, method=clamp)
+    unknown = run_with("unknown", None, method="tssl_bp:single-filter")
+    table = ablation_table(results_of(own, wide, unknown).finished).set_index("variant")
+    assert table["changes"].to_dict() == {
+        "(as it is)": "-",
+        "clamp-10": "learning_rate = 0.2, gradient.inverse_max = 10.0, gradient.inverse_min = -10.0, lif.tau_m = 4.0",
+        "single-filter": "filter_passes = 1",
+    }
+
+
+def test_parameters_that_are_not_a_methods_own_are_listed() -> None:
+    clamp = "tssl_bp:clamp-10"
+    runs = [
+        run_with("own", settings_of("tssl_bp")),
+        run_with("preset", settings_of(clamp), method=clamp),
+        run_with("set", settings_of(clamp, lif__tau_m="4.0", loss="spike_count"), method=clamp, time_steps="2"),
+        run_with("again", settings_of(clamp, lif__tau_m="4.0", loss="spike_count"), method=clamp, time_steps="8"),
+        # Of a version that did not have the other parameters yet.
+        run_with("early", {"parameters.surrogate_width": "9.0"}, method="stbp"),
+        run_with("unknown", None, method="slayer"),
+        run_with("new", {"parameters.power": "1"}, method="magic"),
+    ]
+    assert parameter_table(results_of(*runs).finished).to_dict("records") == [
+        {"method": "STBP", "set": "surrogate_width = 9.0"},
+        {"method": "TSSL-BP, clamp-10", "set": "lif.tau_m = 4.0, loss = spike_count"},
+    ]
+    assert parameter_table(results_of(*runs[:2]).finished).empty
 
 
 def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_main_one() -> None:
