@@ -13,7 +13,9 @@ from reports.figures.style import one_pair_of_axes, style_of
 from reports.settings import VALUE, swept
 from reports.titles import accuracy_title
 
-DASHES = ("-", "--", ":", "-.")
+DASHES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
+"""Of lines for each T; as many as the study of time steps has."""
+
 ROW_HEIGHT = 0.26
 
 WIDE = 4

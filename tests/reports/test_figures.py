@@ -68,6 +68,12 @@ def test_more_lines_than_one_plot_can_hold_get_panels_and_each_t_a_dash_that_all
     assert lines["STBP, T = 20"] == lines["TSSL-BP, T = 20"] != lines["STBP, T = 10"]
 
 
+def test_each_t_of_the_study_of_time_steps_has_a_line_of_its_own() -> None:
+    axes = curves(results_of(*(run_row(time_steps=str(steps)) for steps in (1, 2, 3, 5, 8, 10, 20)))).axes[0]
+    dashes = {str(line._dash_pattern) for line in axes.get_lines()}  # type: ignore[attr-defined]
+    assert len(dashes) == 7
+
+
 def test_a_legend_is_in_the_order_in_which_the_lines_end() -> None:
     rows = [run_row(method=name, accuracy_last=value) for name, value in (("stbp", 0.7), ("tssl_bp", 0.9))]
     level = results_of(
