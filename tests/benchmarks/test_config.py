@@ -147,7 +147,7 @@ def test_the_ablation_holds_every_variant_of_tssl_bp_and_of_2020_with_the_learni
         assert rates == {name: 2e-4 if name in of_2020 else 5e-4 for name in variants}
 
 
-def test_the_version_of_the_submission_has_the_loss_and_time_constants_that_the_fashion_cnn_had_then() -> None:
+def test_the_version_of_the_submission_has_the_loss_and_time_constants_that_the_fashion_cnn_first_had() -> None:
     cells = [cell.config for cell in load_study("fashion_mnist_cnn", profile="paper").cells]
     found = {(c.method, c.parameters["loss"], *c.parameters["lif"].values()) for c in cells if "tssl_bp" in c.method}
     assert found == {
