@@ -74,11 +74,11 @@ def given(cell: pd.DataFrame) -> str | None:
         None if the settings or the method are not known.
     """
     settings = _settings_of(cell)
+    if settings is None:
+        return None
     try:
         own = dict(flatten(parameters_of(cell["method"].iloc[0]), PARAMETERS))
     except ParameterError:
-        return None
-    if settings is None:
         return None
     return _in_words(settings, [name for name, value in own.items() if settings.get(name, str(value)) != str(value)])
 
