@@ -81,6 +81,7 @@ def findings_blocks(studies: Studies) -> Blocks:
         "steps_short": table_of(accuracy_by_steps(studies["time_steps_short"].finished, BEST)),
         "methods": table_of(difference_table(studies["fashion_mnist_mlp"].finished)),
         "silence": table_of(ledger_table(silence)),
+        "silent": table_of(accuracy[["dataset", "network", "epochs", "n", "silent"]]),
     }
 
 

@@ -48,7 +48,8 @@ Set by the study, or by the command, in the place of the method's default or its
 
 ABLATION = """\
 Each variant changes what is listed and nothing else; *points* are the variant less the method as it is, seed by seed,
-with the interval of the table before."""
+with the interval of the table before. Where both have several settings, those that are the same are compared; else it
+is the method's with most seeds, beside which its others stand, too."""
 
 COST = """\
 Means over seeds. *ms/sample* is inference in a batch of 100, *ms alone* of a single sample; *spikes*, *synops*

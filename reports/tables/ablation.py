@@ -8,7 +8,7 @@ from baselines.method import available_methods
 from benchmarks.nested import flatten
 from reports.cells import TERMS, percent
 from reports.published import METHOD
-from reports.settings import cells_in_order, changes, counterpart, distinctions
+from reports.settings import cells_in_order, changes, counterpart, distinctions, of_main_setting
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
 from reports.tables.differences import METRICS, NOISE
@@ -27,7 +27,8 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        A row a variant, the method itself first; none if no cell of the method has a variant beside it.
+        A row a variant, the method itself first; none if no cell of the method has a variant beside it. Other
+        settings of the method itself are set beside its main one, see `of_main_setting`, variants as in `counterpart`.
     """
     family = finished[finished["method"].str.partition(":")[0] == method]
     rows: list[dict[str, object]] = []
@@ -36,15 +37,20 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
         cells = cells_in_order(group, settings)
         own = [runs for runs in cells if runs["method"].iloc[0] == method]
         if own and len(own) < len(cells):
-            rows += [_row(runs, counterpart(runs, own, settings), method, settings) for runs in cells]
+            main = of_main_setting(pd.concat(own))
+            rows += [
+                _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
+                for runs in cells
+            ]
     return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T")))
 
 
-def _row(runs: pd.DataFrame, own: pd.DataFrame, method: str, settings: Mapping[str, str]) -> dict[str, object]:
+def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object]:
     name = str(runs["method"].iloc[0])
-    pairs = {title: None if name == method else paired_difference(runs, own, key) for title, key in METRICS.items()}
+    same = runs.index.equals(beside.index)
+    pairs = {title: None if same else paired_difference(runs, beside, key) for title, key in METRICS.items()}
     last = pairs["last epoch"]
-    changed = changes(runs, own)
+    changed = changes(runs, beside)
     return {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],

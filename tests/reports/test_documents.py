@@ -1,6 +1,7 @@
 """README, findings and committed reports show what the committed results say."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,38 @@ def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studie
 def test_every_claim_is_in_the_readme_even_if_nothing_tests_it(readme: str) -> None:
     for claim in all_claims():
         assert f"| {claim.text}" in readme
+
+
+NUMBER = re.compile(r"(?<![\w.])\d+\.(\d+)")
+BLOCK = re.compile(r"<!-- (\w+): begin -->.*?<!-- \1: end -->", re.DOTALL)
+REPORT = re.compile(r"reports/rendered/\w+/report\.md")
+
+
+def without_source(section: str) -> Iterator[str]:
+    """Decimal numbers in the text of a section that round none in its tables and in the reports to which it links."""
+    evidence = [block.group() for block in BLOCK.finditer(section)]
+    evidence += [(ROOT / path).read_text(encoding="utf-8") for path in set(REPORT.findall(section))]
+    known = {float(found.group()) for text in evidence for found in NUMBER.finditer(text)}
+    for found in NUMBER.finditer(BLOCK.sub("", section)):
+        half = 0.5 * 10.0 ** -len(found.group(1))
+        if not any(abs(value - float(found.group())) <= half + 1e-9 for value in known):
+            yield found.group()
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "docs" / "findings.md"], ids=lambda path: path.name)
+def test_each_number_about_results_stands_in_a_table_or_a_linked_report_of_its_section(path: Path) -> None:
+    sections = re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    about_results = [section for section in sections if REPORT.search(section)]
+    assert about_results
+    assert {section.partition("\n")[0]: [*without_source(section)] for section in about_results} == {
+        section.partition("\n")[0]: [] for section in about_results
+    }
+
+
+def test_a_number_that_no_table_has_is_found() -> None:
+    table = "<!-- t: begin -->\n| 92.15 ± 0.12 | [+0.48] |\n<!-- t: end -->\n"
+    assert list(without_source(table + "92.15, 92.1 or 92.2, and 0.5 points; T = 3, v1.2.3")) == []
+    assert list(without_source(table + "92.3, -0.10 and 92.151")) == ["92.3", "0.10", "92.151"]
 
 
 def test_a_text_without_markers_is_refused() -> None:

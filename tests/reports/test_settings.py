@@ -90,6 +90,20 @@ def test_a_variant_is_said_to_change_what_its_runs_had_otherwise_and_not_what_it
     }
 
 
+def test_another_setting_of_the_method_itself_is_set_beside_the_one_with_most_seeds() -> None:
+    small, large = ({**settings_of("tssl_bp"), RATE: rate} for rate in ("0.1", "0.2"))
+    runs = [
+        *(run_with("main", large, seed=seed, accuracy_last=0.8) for seed in "0123"),
+        *(run_with("other", small, seed=seed, accuracy_last=0.9) for seed in "012"),
+        *(run_with("variant", None, seed=seed, accuracy_last=0.7, method="tssl_bp:clamp-10") for seed in "012"),
+    ]
+    table = ablation_table(results_of(*runs).finished).drop(index=2)
+    assert table[["variant", "settings", "changes", "last epoch, points"]].to_dict("split")["data"] == [
+        ["(as it is)", "learning_rate = 0.1", "learning_rate = 0.1", "+10.00 [+10.00, +10.00]"],
+        ["(as it is)", "learning_rate = 0.2", "-", "-"],
+    ]
+
+
 def test_parameters_that_are_not_a_methods_own_are_listed() -> None:
     clamp = "tssl_bp:clamp-10"
     runs = [
@@ -122,7 +136,7 @@ def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_m
     }
     variants = [run | {"method": "tssl_bp:clamp-10"} for run in (NARROW, WIDE)]
     table = ablation_table(results_of(*ours, *variants).finished)
-    assert table["last epoch, points"].tolist() == ["-", "-", "+9.00", "+4.00"]
+    assert table["last epoch, points"].tolist() == ["-5.00", "-", "+9.00", "+4.00"]
 
 
 def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:
