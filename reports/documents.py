@@ -77,6 +77,7 @@ def findings_blocks(studies: Studies) -> Blocks:
     return {
         "accuracy": table_of(accuracy[shown]),
         "variants": table_of(ablation_table(studies["ablation"].finished)),
+        "variants_mnist": table_of(ablation_table(studies["mnist_variants"].finished)),
         "steps": table_of(accuracy_by_steps(studies["time_steps"].finished, BEST)),
         "steps_short": table_of(accuracy_by_steps(studies["time_steps_short"].finished, BEST)),
         "methods": table_of(difference_table(studies["fashion_mnist_mlp"].finished)),

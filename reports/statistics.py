@@ -60,8 +60,8 @@ class Difference:
         return Difference(factor * self.mean, factor * self.low, factor * self.high, self.n, self.paired)
 
     def __str__(self) -> str:
-        interval = f" [{self.low:+.2f}, {self.high:+.2f}]" if self.decided else ""
-        return f"{self.mean:+.2f}{interval}"
+        interval = f" [{self.low:+z.2f}, {self.high:+z.2f}]" if self.decided else ""
+        return f"{self.mean:+z.2f}{interval}"
 
 
 def mean_interval(values: Sequence[float]) -> Difference:

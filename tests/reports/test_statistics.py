@@ -17,6 +17,11 @@ def test_at_three_seeds_the_interval_is_the_range_of_the_values() -> None:
     assert (interval.mean, interval.low, interval.high, interval.n) == (3.0, 1.0, 6.0, 3)
 
 
+def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
+    assert str(mean_interval([-0.004, 0.001, 0.001])) == "+0.00 [+0.00, +0.00]"
+    assert str(mean_interval([-0.006, -0.006])) == "-0.01"
+
+
 def test_two_seeds_have_no_interval_and_decide_nothing() -> None:
     interval = mean_interval([1.0, 2.0])
     assert not interval.decided
