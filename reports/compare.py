@@ -1,16 +1,16 @@
 """Two studies, or two states of the code, side by side: what changed, and whether that is more than noise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from reports.cells import TERMS, percent
+from reports.cells import TERMS
 from reports.load import ReportError, is_report, results_from_csv, results_from_tracking
 from reports.markdown import table_of
 from reports.statistics import FEWEST, Difference, difference
-from reports.tables.cells import NOTHING, SILENT, about, mean_in_words
+from reports.tables.cells import NOTHING, SILENT, about, mean_in_words, number, share
 
 IDENTITY = [*TERMS, "method", "time_steps"]
 """What a cell of one study and a cell of the other must have in common to be compared."""
@@ -19,14 +19,43 @@ FACTS = ("commit", "code_checksum", "backend", "device", "processor", "threads",
 MACHINE = ("device", "processor", "threads")
 AT = "@"
 
-UNKNOWN = Difference(float("nan"), float("nan"), float("nan"), 0)
-"""Of cells in which nothing was measured."""
-
 READING = f"""\
-B less A in percentage points, last epoch: mean, and the 95 % percentile bootstrap interval over seeds; seed by seed
-where the same seeds were run, else of the two means (*unpaired*). *Noise*: the interval holds 0. *Equal*: every seed
-has the same accuracy. With fewer than {FEWEST} seeds nothing can be said. Time is B's training over A's, where both ran
-on one kind of processor."""
+B less A after the last epoch, accuracies in percentage points: mean, and the 95 % percentile bootstrap interval over
+seeds; seed by seed where the same seeds were run, else of the two means (*unpaired*). *Noise*: the interval holds 0.
+*Equal*: every seed has the same value. With fewer than {FEWEST} seeds nothing can be said. *Distance* is van Rossum's,
+of outputs to their target trains: less is nearer. Time is B's training over A's, where both ran on one kind of
+processor."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What of two cells is set side by side.
+
+    Parameters
+    ----------
+    metric : str
+        Column of the runs.
+    unit : str
+        Behind A and B in the heads of columns.
+    factor : float
+        From the metric to that unit.
+    show : callable
+        Prints the values of a cell.
+    """
+
+    metric: str
+    unit: str
+    factor: float
+    show: Callable[[pd.Series], str]
+
+    def is_in(self, *cells: pd.DataFrame) -> bool:
+        """Whether each of some cells has it."""
+        return all(runs[self.metric].notna().any() for runs in cells)
+
+
+ACCURACY = Measure("accuracy_last", "%", 100, share)
+DISTANCE = Measure("van_rossum", "distance", 1, number)
+"""Of outputs to target spike trains; such runs need not have an accuracy."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +106,17 @@ def comparison(a: Side, b: Side) -> str:
     parts = [f"# {a.name} (A) and {b.name} (B)"]
     facts = pd.DataFrame(_changed_facts(a.runs, b.runs))
     parts += ["## Conditions that differ", "None of those that are logged." if facts.empty else table_of(facts)]
-    cells = pd.DataFrame(_row(*pair) for pair in _pairs(a.runs, b.runs))
-    parts += ["## Cells in both", "None: no dataset, network, method, T and protocol is in both."]
-    if not cells.empty:
-        parts[-1] = table_of(cells)
-        parts.append(READING)
+    pairs = list(_pairs(a.runs, b.runs))
+    distances = [pair for pair in pairs if DISTANCE.is_in(*pair)]
+    # A pair in which nothing was measured stands in the first table.
+    accuracies = [pair for pair in pairs if ACCURACY.is_in(*pair) or not DISTANCE.is_in(*pair)]
+    parts += ["## Cells in both"]
+    tables = [
+        table_of(pd.DataFrame(_row(*pair, measure) for pair in measured))
+        for measure, measured in ((ACCURACY, accuracies), (DISTANCE, distances))
+        if measured
+    ]
+    parts += [*tables, READING] if tables else ["None: no dataset, network, method, T and protocol is in both."]
     for side, other in ((a, b), (b, a)):
         alone = _alone(side.runs, other.runs)
         if not alone.empty:
@@ -113,25 +148,27 @@ def _pairs(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.
                 yield ours, like
 
 
-def _row(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, object]:
-    found = difference(b, a, "accuracy_last")
+def _row(a: pd.DataFrame, b: pd.DataFrame, measure: Measure) -> dict[str, object]:
+    found = difference(b, a, measure.metric)
     return {
         **about(a.iloc[0]),
         "n": f"{len(a)}, {len(b)}",
-        "A %": percent(a["accuracy_last"]),
-        "B %": percent(b["accuracy_last"]),
-        "B - A": NOTHING if found is None else f"{found.times(100)}{'' if found.paired else ' unpaired'}",
-        "is": _reading(a, b, found),
+        f"A {measure.unit}": measure.show(a[measure.metric]),
+        f"B {measure.unit}": measure.show(b[measure.metric]),
+        "B - A": NOTHING if found is None else f"{found.times(measure.factor)}{'' if found.paired else ' unpaired'}",
+        "is": _reading(a, b, found, measure.metric),
         "silent A, B": ", ".join(mean_in_words(runs["silent_fraction"], SILENT) for runs in (a, b)),
         "time": _time(a, b),
     }
 
 
-def _reading(a: pd.DataFrame, b: pd.DataFrame, found: Difference | None) -> str:
+def _reading(a: pd.DataFrame, b: pd.DataFrame, found: Difference | None, metric: str) -> str:
+    if found is None:
+        return NOTHING
     both = a.merge(b, on="seed", suffixes=("_a", "_b"))
-    if len(both) and (both["accuracy_last_a"] == both["accuracy_last_b"]).all():
+    if len(both) and (both[f"{metric}_a"] == both[f"{metric}_b"]).all():
         return "equal"
-    return (found or UNKNOWN).in_words("noise")
+    return found.in_words("noise")
 
 
 def _time(a: pd.DataFrame, b: pd.DataFrame) -> str:
@@ -146,7 +183,7 @@ def _alone(runs: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     known = {str(key) for key, _ in others.groupby(IDENTITY, dropna=False)}
     groups = runs.groupby(IDENTITY, sort=True, dropna=False)
     return pd.DataFrame(
-        {**about(cell.iloc[0]), "n": len(cell), "last epoch %": percent(cell["accuracy_last"])}
+        {**about(cell.iloc[0]), "n": len(cell), "last epoch %": share(cell["accuracy_last"])}
         for key, cell in groups
         if str(key) not in known
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import percent
+from reports.cells import mean_and_std, percent
 from reports.settings import cells_in_order, distinctions
 from tssl_core.architecture import parse_architecture
 
@@ -69,6 +69,12 @@ def mean_in_words(values: pd.Series, text: Callable[[float], str]) -> str:
 def share(values: pd.Series) -> str:
     """Print fractions as `percent`, or `NOTHING`."""
     return NOTHING if values.isna().all() else percent(values)
+
+
+def number(values: pd.Series) -> str:
+    """Print mean and standard deviation of what is no fraction, or `NOTHING`."""
+    mean, std = mean_and_std(values.round(9))  # equal values differ in their last digits
+    return NOTHING if pd.isna(mean) else f"{mean:.3g}" + ("" if std is None else f" ± {std:.2g}")
 
 
 SILENT = "{:.1%}".format

@@ -5,20 +5,15 @@ from collections.abc import Callable
 import pandas as pd
 
 from baselines.method import method_title
-from reports.cells import PROBLEM, mean_and_std
+from reports.cells import PROBLEM
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, cells_of, share, without_constant, without_empty
+from reports.tables.cells import NOTHING, cells_of, number, share, without_constant, without_empty
 
 EQUAL_PROBLEM = [*PROBLEM, "protocol", "epochs"]
 """What runs must have in common for their outputs to be after the same targets, as long."""
 
 REFERENCE = "tssl_bp:single-filter"
 """The gradient as it is, with the target that all other methods have."""
-
-
-def _plain(values: pd.Series) -> str:
-    mean, std = mean_and_std(values.round(9))  # equal values differ in their last digits
-    return NOTHING if pd.isna(mean) else f"{mean:.3g}" + ("" if std is None else f" ± {std:.2g}")
 
 
 def _reached(values: pd.Series) -> str:
@@ -29,11 +24,11 @@ COLUMNS: dict[str, tuple[str, Callable[[pd.Series], str]]] = {
     "all exact": ("steps_to_exact", _reached),
     "exact outputs %": ("exact_match", share),
     "exact trains %": ("exact_trains", share),
-    "van Rossum": ("van_rossum", _plain),
-    "Victor-Purpura": ("victor_purpura", _plain),
+    "van Rossum": ("van_rossum", number),
+    "Victor-Purpura": ("victor_purpura", number),
     "precision %": ("spike_precision", share),
     "recall %": ("spike_recall", share),
-    "count error": ("count_error", _plain),
+    "count error": ("count_error", number),
     "recognised %": ("accuracy_last", share),
 }
 """Columns of the table: the metric behind each, and how it is printed."""
@@ -73,7 +68,7 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
     kinds: dict[str, tuple[pd.Series, str, Callable[[pd.Series], str]]] = {
         "one pattern, all exact": (random & single, "steps_to_exact", _reached),
         "several patterns, all exact": (random & ~single, "steps_to_exact", _reached),
-        "picture, van Rossum": (finished["dataset"] == "raster_image", "van_rossum", _plain),
+        "picture, van Rossum": (finished["dataset"] == "raster_image", "van_rossum", number),
         "classes, recognised %": (finished["dataset"] == "spike_classes", "accuracy_last", share),
     }
     rows = []

@@ -1,5 +1,6 @@
 """Two studies side by side: equal, noise, or a change; by folder, by study, and by commit."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,27 @@ def test_seeds_that_differ_are_compared_by_their_means_and_said_to_be_unpaired()
     text = comparison(side("A", 0.88, 0.89, 0.90), other)
     assert "-18.00" in text
     assert "unpaired" in text
+
+
+def test_runs_with_target_trains_are_compared_by_their_distances_and_no_accuracy_is_made_up() -> None:
+    a, b = (
+        Side(name, side(name, *[float("nan")] * 3).runs.assign(van_rossum=distances))
+        for name, distances in (("A", [1.0, 2.0, 3.0]), ("B", [1.5, 2.5, 3.5]))
+    )
+    text = re.sub(" +", " ", comparison(a, b))
+    assert "| A distance | B distance | B - A" in text
+    assert "| 2 ± 1 | 2.5 ± 1 | +0.50 [+0.50, +0.50] | higher |" in text
+    assert "| equal" in comparison(a, Side("B", a.runs))
+    assert "nan" not in text
+    assert "A %" not in text
+    assert "A %" in comparison(*(Side(name, one.runs.assign(accuracy_last=0.9)) for name, one in (("A", a), ("B", b))))
+
+
+def test_cells_in_which_nothing_was_measured_are_listed_without_a_verdict() -> None:
+    empty = side("A", float("nan"), float("nan"), float("nan"))
+    assert words(empty, empty) == "-"
+    assert "nan" not in comparison(empty, empty)
+    assert "nan" not in comparison(empty, side("B", 0.9, epochs="3"))
 
 
 def test_conditions_that_differ_are_listed_and_times_of_other_machines_are_not_compared() -> None:
