@@ -94,7 +94,7 @@ def judge_bound(ours: Sequence[float], bound: float) -> Judgement:
     """Hold the mean of a fraction to a bound that it is to reach; partly if it falls short by at most `NEAR_BOUND`."""
     gap = fmean(ours) - bound
     verdict = _graded(gap, 0.0, NEAR_BOUND)
-    return _few_runs(Judgement(verdict, f"{100 * gap:+z.1f}"), len(ours))
+    return _few_runs(Judgement(verdict, f"{100 * gap:+.1f}"), len(ours))
 
 
 def judge_difference(difference: Difference, margin: float) -> Judgement:
@@ -120,7 +120,7 @@ def judge_difference(difference: Difference, margin: float) -> Judgement:
 
 
 def _by_gap(gap: float, margin: float) -> Judgement:
-    return Judgement(_graded(gap, margin, max(NEAR, margin)), f"{gap:+z.2f}")
+    return Judgement(_graded(gap, margin, max(NEAR, margin)), f"{gap:+.2f}")
 
 
 def _graded(gap: float, margin: float, near: float) -> Verdict:
