@@ -103,4 +103,4 @@ def _difference(best_mean: float, published: Published | None) -> str:
     if published is None:
         return NOTHING
     reference = published.mean if published.mean is not None else published.best
-    return NOTHING if reference is None else f"{best_mean - reference:+z.2f}"
+    return NOTHING if reference is None else f"{best_mean - reference:+.2f}"
