@@ -1,12 +1,18 @@
 """SIGTERM as an exception, like Ctrl-C, so that a run that is stopped can be closed as such."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 """Exit code of a process that ended because of it, as shells report it."""
+
+AGAIN = 0.01
+"""Seconds after which an exception that was lost is raised once more."""
 
 
 class Terminated(BaseException):
@@ -20,15 +26,32 @@ def cause_of(stop: BaseException) -> str:
 
 @contextmanager
 def termination_raises(*, again: signal.Handlers = signal.SIG_DFL) -> Iterator[None]:
-    """Let SIGTERM raise `Terminated`, the first time; by default a second one ends the process at once."""
+    """Let SIGTERM raise `Terminated`, the first time; by default a second one ends the process at once.
+
+    A signal comes at any moment, also within a destructor, such as that of a progress bar, and what is raised there
+    Python only prints. It is raised once more then, until it is not lost.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
         signal.signal(number, again)
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, stop)
+    def remind() -> None:
+        if signal.getsignal(signal.SIGTERM) is stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not Terminated:
+            hook(unraisable)
+            return
+        signal.signal(signal.SIGTERM, stop)
+        threading.Timer(AGAIN, remind).start()
+
+    before, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,55 @@
+"""SIGTERM as an exception."""
+
+import signal
+import sys
+import time
+
+import pytest
+
+from benchmarks.interruption import Terminated, termination_raises
+
+
+class EndsByASignal:
+    """What it raises as it is destroyed, Python swallows."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+class EndsBadly:
+    def __del__(self) -> None:
+        raise ValueError("in a destructor")
+
+
+def work_on_after(signals: list[EndsByASignal]) -> None:
+    """Work for longer than the test is to take, unless something is raised."""
+    while signals:
+        signals.pop()
+    time.sleep(10)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_termination_that_destructors_swallow_is_raised_after_the_last(times: int) -> None:
+    signals = [EndsByASignal() for _ in range(times)]
+    with pytest.raises(Terminated), termination_raises(again=signal.SIG_IGN):
+        work_on_after(signals)
+    assert signals == []
+
+
+def test_a_second_signal_is_left_to_what_it_is_to_do_though_the_first_was_swallowed() -> None:
+    """So that the closing of a run, which the first one began, is not cut short."""
+    with termination_raises(again=signal.SIG_IGN):
+        with pytest.raises(Terminated):
+            work_on_after([EndsByASignal()])
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.05)
+
+
+def test_other_exceptions_of_destructors_go_where_they_went_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[type[BaseException] | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
+    before = sys.unraisablehook
+    with termination_raises():
+        EndsBadly()
+    assert seen == [ValueError]
+    assert sys.unraisablehook is before
