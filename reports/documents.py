@@ -45,6 +45,9 @@ The rule of verdicts is in [docs/protocol.md](docs/protocol.md#verdicts)."""
 OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
 """Studies of the networks whose accuracy the paper gives."""
 
+IN_FULL = (*OF_THE_PAPER, "nmnist_simulated", "time_steps", "ablation", "sequences")
+"""Studies that the README shows, in this order; the others it folds up."""
+
 
 def folders() -> list[Path]:
     """Where the committed reports are."""
@@ -59,9 +62,8 @@ def committed() -> Studies:
 def readme_blocks(studies: Studies) -> Blocks:
     """The claims ledger over all studies, a table of each with its command, and how long it took on what."""
     claims = _claims(_ledger_of(studies))
-    results = [part for study in studies.values() for part in _of_study(study)]
     effort = table_of(effort_table({name: study.finished for name, study in studies.items()}))
-    return {"claims": "\n\n".join(claims), "results": "\n\n".join(results), "effort": effort}
+    return {"claims": "\n\n".join(claims), "results": "\n\n".join(_results(studies)), "effort": effort}
 
 
 def findings_blocks(studies: Studies) -> Blocks:
@@ -110,6 +112,17 @@ def _claims(entries: list[Entry]) -> Iterator[str]:
         yield f"<details><summary>Left open by the runs so far: {len(open_claims)} lines</summary>"
         yield table_of(ledger_table(open_claims))
         yield "</details>"
+
+
+def _results(studies: Studies) -> Iterator[str]:
+    """What answers the paper's questions, and folded up the other studies."""
+    for name in IN_FULL:
+        yield from _of_study(studies[name])
+    others = [results for name, results in studies.items() if name not in IN_FULL]
+    yield f"<details><summary>{len(others)} more: {', '.join(results.study for results in others)}</summary>"
+    for results in others:
+        yield from _of_study(results)
+    yield "</details>"
 
 
 def _of_study(results: Results) -> Iterator[str]:
