@@ -16,6 +16,7 @@ from baselines.method import Model, Task, get_method
 from benchmarks.config import Execution, OptimizerConfig, RunConfig
 from benchmarks.cuda_graph import Recorded
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
+from benchmarks.denormals import denormals_as_zero
 from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.errors import DivergedError
 from benchmarks.memory import keep_freed_memory
@@ -89,7 +90,7 @@ class Training:
 
     def _run_epoch(self, epoch: int) -> EpochRecord:
         start = time.perf_counter()
-        with as_global_stream(self.state.draws.dropout):
+        with as_global_stream(self.state.draws.dropout), denormals_as_zero():
             train_loss, train_accuracy = self._train_epoch(epoch)
         synchronise(self.device)
         trained = time.perf_counter()

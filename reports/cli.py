@@ -1,21 +1,26 @@
 """The ``tssl`` command line: everything of `benchmarks.cli`, and reports on top of it."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks import cli
 from benchmarks.atomic import write_atomically
+from benchmarks.config import Execution
+from benchmarks.data_cli import add_data_root
 from benchmarks.errors import ConfigError
 from benchmarks.study import config_path, read_study
-from benchmarks.sweep_options import add_sweep_options
+from benchmarks.sweep_options import add_sweep_options, positive
 from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, combined, results_from_csv, results_from_tracking
+from reports.recheck import Verdict, comparable, recheck
 from reports.render import write_report
 from reports.selection import chosen, results_at
 
@@ -23,7 +28,7 @@ DEFAULT_FOLDER = Path("results")
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``reproduce``, ``report`` and ``compare`` to a command line."""
+    """Add ``reproduce``, ``report``, ``compare`` and ``recheck`` to a command line."""
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     cli.add_study_options(reproduce)
     add_sweep_options(reproduce)
@@ -41,13 +46,7 @@ def add_commands(subparsers: Any) -> None:
         metavar="PLACE",
         help="more runs, from another store, perhaps of another machine, or the folder of a report; may be repeated",
     )
-    report.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="keep the runs with a value, or one of several, in a column of results.csv; may be repeated",
-    )
+    add_choice(report)
     add_output(report)
     report.set_defaults(command=report_command)
 
@@ -57,6 +56,34 @@ def add_commands(subparsers: Any) -> None:
     cli.add_tracking_uri(compare, "MLflow tracking URI")
     compare.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown there instead of printing it")
     compare.set_defaults(command=compare_command)
+
+    again = subparsers.add_parser("recheck", help="does the code at hand give the first epochs of a report's runs?")
+    again.add_argument("folder", type=Path, help="of a report, such as reports/rendered/digits")
+    again.add_argument("--epochs", type=positive, default=1, metavar="N", help="of each run (default: %(default)s)")
+    again.add_argument("--limit", type=positive, metavar="N", help="only the first N runs")
+    again.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the study's file has otherwise now, for runs that their command does not make; may be repeated",
+    )
+    again.add_argument("--device", default="cpu", help="torch device; runs of its kind alone are looked at")
+    add_choice(again)
+    add_data_root(again)
+    again.set_defaults(command=recheck_command)
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that look at some of a report's runs."""
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="keep the runs with a value, or one of several, in a column of results.csv; may be repeated",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +129,22 @@ def compare_command(arguments: argparse.Namespace) -> int:
     else:
         print(text, end="")
     return cli.EXIT_OK
+
+
+def recheck_command(arguments: argparse.Namespace) -> int:
+    """Begin runs of a report again and say how they come out; the exit code is 0 if none speaks against the code."""
+    results = results_from_csv(arguments.folder, arguments.folder.name)
+    for condition in arguments.only:
+        results = chosen(results, condition)
+    execution = Execution(device=arguments.device, data_root=arguments.data_root)
+    there, tally = len(comparable(results, execution)), Counter[Verdict]()
+    print(f"{arguments.folder}: {there} of {len(results.runs)} runs have epochs on a device like {arguments.device}")
+    runs = recheck(results, execution, epochs=arguments.epochs, overrides=arguments.overrides)
+    for run in islice(runs, arguments.limit):
+        tally[run.verdict] += 1
+        print(run.line(), flush=True)
+    print(", ".join(f"{tally[verdict]} {verdict}" for verdict in Verdict))
+    return cli.EXIT_RUN_FAILED if tally[Verdict.CHANGED] or tally[Verdict.UNMADE] else cli.EXIT_OK
 
 
 def _title(study: str) -> str:

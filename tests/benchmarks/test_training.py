@@ -113,6 +113,22 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged() -> None:
         list(training.epochs())
 
 
+def test_numbers_too_small_for_the_processor_are_zero_in_training_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    step = train_step
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        seen.append((torch.tensor(1e-42) * 1.0).item())
+        return step(*arguments, **options)
+
+    monkeypatch.setattr("benchmarks.training.train_step", watched)
+    train(config_of(method="ann", epochs=1))
+    assert set(seen) == {0.0}
+    assert (torch.tensor(1e-42) * 1.0).item() > 0
+
+
 def test_a_step_is_that_of_adamw_with_a_clipped_gradient() -> None:
     config = config_of(method="ann", architecture="5", optimizer={"grad_clip": 0.5, "learning_rate": 0.1})
     mine, twin = (prepare(config, Execution(device="cpu"), DIGITS).model for _ in range(2))

@@ -8,6 +8,7 @@ import pytest
 
 from reports.claims import all_claims
 from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, write_again, written
+from reports.recheck import Configurations, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,20 @@ def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studie
     for name in studies:
         line = rf"\[{name}\]\(reports/rendered/{name}/report\.md\)\*\*[^`]*, made by `tssl reproduce "
         assert re.search(line, readme), name
+
+
+BEFORE = [
+    f"methods.tssl_bp:{version}.optimizer.learning_rate=5e-4"
+    for version in ("code-2020-10", "paper-2020-06", "paper-2020-09")
+]
+"""What study `ablation` had for these versions before they got the rate of their time (docs/findings.md)."""
+
+
+def test_every_committed_run_is_one_that_its_command_makes_today(studies: Studies) -> None:
+    configurations = Configurations(BEFORE)
+    for study in studies.values():
+        for run in rows_of(study.runs):
+            assert configurations.of(run).run_key == run["run_key"]
 
 
 def test_every_claim_is_in_the_readme_even_if_nothing_tests_it(readme: str) -> None:
