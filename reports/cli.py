@@ -20,7 +20,7 @@ from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, combined, results_from_csv, results_from_tracking
-from reports.recheck import Verdict, comparable, recheck
+from reports.recheck import Agreement, comparable, recheck
 from reports.render import write_report
 from reports.selection import chosen, results_at
 
@@ -137,14 +137,14 @@ def recheck_command(arguments: argparse.Namespace) -> int:
     for condition in arguments.only:
         results = chosen(results, condition)
     execution = Execution(device=arguments.device, data_root=arguments.data_root)
-    there, tally = len(comparable(results, execution)), Counter[Verdict]()
+    there, tally = len(comparable(results, execution)), Counter[Agreement]()
     print(f"{arguments.folder}: {there} of {len(results.runs)} runs have epochs on a device like {arguments.device}")
     runs = recheck(results, execution, epochs=arguments.epochs, overrides=arguments.overrides)
     for run in islice(runs, arguments.limit):
-        tally[run.verdict] += 1
+        tally[run.agreement] += 1
         print(run.line(), flush=True)
-    print(", ".join(f"{tally[verdict]} {verdict}" for verdict in Verdict))
-    return cli.EXIT_RUN_FAILED if tally[Verdict.CHANGED] or tally[Verdict.UNMADE] else cli.EXIT_OK
+    print(", ".join(f"{tally[agreement]} {agreement}" for agreement in Agreement))
+    return cli.EXIT_RUN_FAILED if tally[Agreement.CHANGED] or tally[Agreement.UNMADE] else cli.EXIT_OK
 
 
 def _title(study: str) -> str:

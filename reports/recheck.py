@@ -4,35 +4,30 @@ Nobody trains for days to trust a table. An epoch of each of its runs takes minu
 the seed alone, it comes out the same where code, processor, threads and PyTorch are.
 """
 
-import argparse
-import functools
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 
-from benchmarks import cli
-from benchmarks.config import Execution, RunConfig
+from benchmarks.config import Execution
 from benchmarks.environment import Environment
 from benchmarks.errors import DivergedError
 from benchmarks.site import Site
-from benchmarks.study import Study
-from benchmarks.sweep_options import add_sweep_options
 from benchmarks.tracking import TRACKING_OFF, open_tracker
 from benchmarks.training import prepare
-from reports.load import ReportError, Results
+from reports.configurations import Configurations
+from reports.load import Results
 from tssl_core.errors import TSSLError
 
 SAME = 1e-12
 """Relative difference up to which two numbers are one: CSV files are read to the last digit but one."""
 
 
-class Verdict(StrEnum):
+class Agreement(StrEnum):
     """How an epoch came out."""
 
     EQUAL = "equal"
@@ -49,7 +44,7 @@ class Recheck:
     ----------
     title : str
         Of the run.
-    verdict : Verdict
+    agreement : Agreement
         ``equal``: all numbers of the epochs are those of the report. ``changed``: not all, though everything is equal
         that may change the bits of a result, but the code. ``elsewhere``: not all, and there are such differences.
         ``unmade``: its command makes no such run any more.
@@ -58,12 +53,12 @@ class Recheck:
     """
 
     title: str
-    verdict: Verdict
+    agreement: Agreement
     detail: str
 
     def line(self) -> str:
         """All of it in a line."""
-        return f"{self.verdict:9} {self.title}: {self.detail}"
+        return f"{self.agreement:9} {self.title}: {self.detail}"
 
 
 def recheck(
@@ -112,64 +107,6 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items() if not pd.isna(value)} for row in rows]
 
 
-class Configurations:
-    """What the commands behind a report make; each is read once.
-
-    Parameters
-    ----------
-    overrides : sequence of str
-        ``--set`` of runs that their command does not make: for those of before a change to a study's file.
-    """
-
-    def __init__(self, overrides: Sequence[str] = ()) -> None:
-        self.overrides = tuple(overrides)
-        self._study = functools.cache(study_behind)
-
-    def of(self, run: Mapping[str, Any]) -> RunConfig:
-        """Return the configuration of a run, given as a row of the report, whatever seeds its study has now.
-
-        Raises
-        ------
-        ReportError, ConfigError
-            If there is no such run: its command cannot be read, or a study, a method or a default is not what it was.
-        """
-        command, run_key = str(run["command"]), run["run_key"]
-        for more in [(), self.overrides]:
-            for cell in self._study(command, more).cells:
-                if cell.config.method == run["method"]:
-                    config = cell.config.model_copy(update={"seed": int(run["seed"])})
-                    if config.run_key == run_key:
-                        return config
-        raise ReportError(f"`{command}` makes no run of key {run_key}; --set what its study's file has otherwise now")
-
-
-def study_behind(command: str, overrides: tuple[str, ...]) -> Study:
-    """Return the study that a logged command runs, with some keys set otherwise.
-
-    Raises
-    ------
-    ReportError, ConfigError
-        If it is no command that runs a study, or there is no such study.
-    """
-    parser = _Parser()
-    cli.add_study_options(parser)
-    add_sweep_options(parser)
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ReportError(f"cannot read `{command}`: {error}") from error
-    if words[:2] not in (["tssl", "reproduce"], ["tssl", "sweep"]):
-        raise ReportError(f"`{command}` is no study; expected tssl reproduce or tssl sweep")
-    return cli.study_of(parser.parse_args([*words[2:], *(part for text in overrides for part in ("--set", text))]))
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises where others end the program: the command line is not the user's."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ReportError(f"a command that cannot be read: {message}")
-
-
 def _once_more(
     run: Mapping[str, Any], logged: Sequence[Mapping[str, Any]], site: Site, configurations: Configurations
 ) -> Recheck:
@@ -177,7 +114,7 @@ def _once_more(
     try:
         config = configurations.of(run)
     except TSSLError as error:
-        return Recheck(title, Verdict.UNMADE, str(error))
+        return Recheck(title, Agreement.UNMADE, str(error))
     data, environment = site.data(config)
     training = prepare(config, site.execution, data)
     now: dict[str, Any] = {}
@@ -190,7 +127,7 @@ def _once_more(
     except DivergedError as error:
         return _differing(title, str(error), run, environment)
     numbers = ", ".join(f"{name} {short(now[name])}" for name in measured(now) if now[name] is not None)
-    return Recheck(title, Verdict.EQUAL, f"epoch {len(logged)}: {numbers}")
+    return Recheck(title, Agreement.EQUAL, f"epoch {len(logged)}: {numbers}")
 
 
 def measured(numbers: Mapping[str, Any]) -> list[str]:
@@ -217,5 +154,5 @@ def _differing(title: str, detail: str, run: Mapping[str, Any], environment: Env
         for name, now in circumstances.items()
         if str(run.get(name)) != now
     ]
-    verdict = Verdict.ELSEWHERE if others else Verdict.CHANGED
-    return Recheck(title, verdict, "; ".join([detail, *others]))
+    agreement = Agreement.ELSEWHERE if others else Agreement.CHANGED
+    return Recheck(title, agreement, "; ".join([detail, *others]))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from reports.claims import all_claims
+from reports.configurations import Configurations
 from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, write_again, written
-from reports.recheck import Configurations, rows_of
+from reports.recheck import rows_of
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from benchmarks.training import Training
 from reports.cli import main
 from reports.documents import RENDERED
 from reports.load import results_from_csv
-from reports.recheck import Verdict, recheck
+from reports.recheck import Agreement, recheck
 from tests.benchmarks.numbers import STUDY, SWEEP, write_study
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -134,4 +134,4 @@ def test_the_committed_digits_come_out_again() -> None:
     first = results.only((results.runs["seed"] == 0) & results.runs["time_steps"].isin([1, 5]))
     found = list(recheck(first, Execution()))
     assert len(found) == len(first.runs) > 6
-    assert {run.line() for run in found if run.verdict in (Verdict.CHANGED, Verdict.UNMADE)} == set()
+    assert {run.line() for run in found if run.agreement in (Agreement.CHANGED, Agreement.UNMADE)} == set()
