@@ -9,7 +9,9 @@ import pytest
 from reports.claims import all_claims
 from reports.configurations import Configurations
 from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, write_again, written
+from reports.markdown import figures_in
 from reports.recheck import rows_of
+from reports.render import REPORT_FILE
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,12 @@ def test_a_committed_report_is_what_its_results_give(folder: Path, tmp_path: Pat
     assert names == [path.name for path in sorted(folder.iterdir()) if path.suffix in (".md", ".csv", ".json")]
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), "run: python -m reports.documents"
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+def test_a_committed_report_shows_all_figures_that_lie_beside_it(folder: Path) -> None:
+    beside = {path.name for path in folder.iterdir() if path.suffix in (".png", ".svg", ".gif")}
+    assert beside == figures_in((folder / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studies, readme: str) -> None:
