@@ -137,9 +137,10 @@ def recheck_command(arguments: argparse.Namespace) -> int:
     for condition in arguments.only:
         results = chosen(results, condition)
     execution = Execution(device=arguments.device, data_root=arguments.data_root)
-    there, tally = len(comparable(results, execution)), Counter[Agreement]()
-    print(f"{arguments.folder}: {there} of {len(results.runs)} runs have epochs on a device like {arguments.device}")
-    runs = recheck(results, execution, epochs=arguments.epochs, overrides=arguments.overrides)
+    here, tally = comparable(results, execution), Counter[Agreement]()
+    count = f"{len(here.runs)} of {len(results.runs)} runs"
+    print(f"{arguments.folder}: {count} have epochs on a device like {arguments.device}")
+    runs = recheck(here, execution, epochs=arguments.epochs, overrides=arguments.overrides)
     for run in islice(runs, arguments.limit):
         tally[run.agreement] += 1
         print(run.line(), flush=True)

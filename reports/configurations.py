@@ -61,7 +61,9 @@ def study_behind(command: str, overrides: tuple[str, ...]) -> Study:
         raise ReportError(f"cannot read `{command}`: {error}") from error
     if words[:2] not in (["tssl", "reproduce"], ["tssl", "sweep"]):
         raise ReportError(f"`{command}` is no study; expected tssl reproduce or tssl sweep")
-    return cli.study_of(parser.parse_args([*words[2:], *(part for text in overrides for part in ("--set", text))]))
+    arguments = parser.parse_args(words[2:])
+    arguments.overrides = [*arguments.overrides, *overrides]
+    return cli.study_of(arguments)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,7 +4,7 @@ In a document, tables stand between markers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -109,9 +109,8 @@ def _claims(entries: list[Entry]) -> Iterator[str]:
     yield table_of(ledger_table([entry for entry in entries if entry not in open_claims]))
     yield LEDGER
     if open_claims:
-        yield f"<details><summary>Left open by the runs so far: {len(open_claims)} lines</summary>"
-        yield table_of(ledger_table(open_claims))
-        yield "</details>"
+        left_open = table_of(ledger_table(open_claims))
+        yield from _folded(f"Left open by the runs so far: {len(open_claims)} lines", [left_open])
 
 
 def _results(studies: Studies) -> Iterator[str]:
@@ -119,9 +118,14 @@ def _results(studies: Studies) -> Iterator[str]:
     for name in IN_FULL:
         yield from _of_study(studies[name])
     others = [results for name, results in studies.items() if name not in IN_FULL]
-    yield f"<details><summary>{len(others)} more: {', '.join(results.study for results in others)}</summary>"
-    for results in others:
-        yield from _of_study(results)
+    parts = (part for results in others for part in _of_study(results))
+    yield from _folded(f"{len(others)} more: {', '.join(results.study for results in others)}", parts)
+
+
+def _folded(summary: str, parts: Iterable[str]) -> Iterator[str]:
+    """Parts of a document that are shown when their summary is clicked."""
+    yield f"<details><summary>{summary}</summary>"
+    yield from parts
     yield "</details>"
 
 

@@ -64,12 +64,12 @@ class Recheck:
 def recheck(
     results: Results, execution: Execution, *, epochs: int = 1, overrides: Sequence[str] = ()
 ) -> Iterator[Recheck]:
-    """Train the first epochs of each run of a report that ran on a device of this kind, with the threads it had.
+    """Train the first epochs of each run of a report, with the threads that it had.
 
     Parameters
     ----------
     results : Results
-        The report.
+        What of the report is `comparable`.
     execution : Execution
         Where; its `threads` are not looked at.
     epochs : int
@@ -87,7 +87,7 @@ def recheck(
     DatasetError, BackendUnavailableError
         If data or backend are not to be had.
     """
-    runs, configurations = comparable(results, execution), Configurations(overrides)
+    runs, configurations = results.runs, Configurations(overrides)
     for threads in sorted(set(runs["threads"])):
         site = Site(results.study, "", replace(execution, threads=int(threads)), partial(open_tracker, TRACKING_OFF))
         for run in rows_of(runs[runs["threads"] == threads]):
@@ -95,10 +95,11 @@ def recheck(
             yield _once_more(run, rows_of(logged.head(epochs)), site, configurations)
 
 
-def comparable(results: Results, execution: Execution) -> pd.DataFrame:
-    """Runs that have an epoch and ran on the CPU, or on a GPU, as those of `execution` do."""
-    runs = results.runs[results.runs["run_key"].isin(results.epochs["run_key"]) & results.runs["threads"].notna()]
-    return runs[(runs["device"] == "cpu") == execution.device.startswith("cpu")]
+def comparable(results: Results, execution: Execution) -> Results:
+    """Keep the runs that have an epoch and ran on the CPU, or on a GPU, as those of `execution` do."""
+    runs = results.runs
+    on_such_a_device = (runs["device"] == "cpu") == execution.device.startswith("cpu")
+    return results.only(runs["run_key"].isin(results.epochs["run_key"]) & runs["threads"].notna() & on_such_a_device)
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,19 +4,16 @@ Softmax gives wrong classes less than float32 can hold at full precision, so the
 Both ways have to give the same gradient before they are timed.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from baselines.method import Task, get_method
 from benchmarks.config import OptimizerConfig
 from benchmarks.denormals import denormals_as_zero
-from benchmarks.micro.test_step import STEPS, batch_of, gradients
+from benchmarks.micro.test_step import STEPS, batch_of, gradients, model_of
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.training import make_optimizer, train_step
-from tssl_core import parse_architecture
 
 CERTAINTY = 90.0
 """Standard deviation of the logits: wrong classes get e^-90, about 1e-39."""
@@ -25,39 +22,19 @@ CERTAINTY = 90.0
 def test_step_after_all_is_learnt(benchmark: BenchmarkFixture) -> None:
     """Forward, loss, backward, clipping, AdamW."""
     step = STEPS["MNIST CNN"]
-    method = get_method("ann")
-    task = Task(
-        architecture=parse_architecture(step.architecture),
-        input_shape=step.input_shape,
-        classes=10,
-        time_steps=step.time_steps,
-        events=False,
-    )
-    torch.manual_seed(0)
-    model = method.build(task, method.Parameters(), backend="auto")
+    model = model_of(step, "auto", "ann")
     inputs, _ = batch_of(step)
     with torch.no_grad():
         *_, last = model.parameters()
         last.mul_(CERTAINTY / model(inputs).std())
         labels = model(inputs).sum(0).argmax(-1)
-    ways: dict[str, Callable[[], AbstractContextManager[None]]] = {"as 0": denormals_as_zero, "kept": nullcontext}
-    got = {}
-    for name, way in ways.items():
-        with way():
-            got[name] = gradients(model, inputs, labels)
-    assert any(((part.abs() > 0) & (part.abs() < torch.finfo(part.dtype).tiny)).any() for part in got["kept"])
-    for flushed, kept in zip(*got.values(), strict=True):
+    expected, got = (call(model, inputs, labels) for call in (gradients, denormals_as_zero()(gradients)))
+    assert any(((part.abs() > 0) & (part.abs() < torch.finfo(part.dtype).tiny)).any() for part in expected)
+    for flushed, kept in zip(got, expected, strict=True):
         assert (flushed - kept).abs().max() <= 1e-6 * kept.abs().max() + torch.finfo(kept.dtype).tiny
     optimizer = make_optimizer(model, OptimizerConfig(learning_rate=1e-12))
-
-    def stepping(way: Callable[[], AbstractContextManager[None]]) -> Callable[[], None]:
-        def run() -> None:
-            with way():
-                train_step(model, optimizer, inputs, labels, grad_clip=1.0)
-
-        return run
-
-    milliseconds = interleaved_medians({name: stepping(way) for name, way in ways.items()})
+    take_step = partial(train_step, model, optimizer, inputs, labels, grad_clip=1.0)
+    milliseconds = interleaved_medians({"as 0": denormals_as_zero()(take_step), "kept": take_step})
     record(
         benchmark,
         work="training step after all is learnt",

@@ -44,9 +44,9 @@ STEPS = {
 ROUNDS = 7
 
 
-def model_of(step: Step, backend: str) -> Model:
-    """Make the network of a step, with the same weights for any backend."""
-    method = get_method("tssl_bp")
+def model_of(step: Step, backend: str, name: str = "tssl_bp") -> Model:
+    """Make the network of a step for a method, with the same weights for any backend."""
+    method = get_method(name)
     task = Task(
         architecture=parse_architecture(step.architecture),
         input_shape=step.input_shape,

@@ -13,11 +13,9 @@ from benchmarks.records import EpochRecord
 from benchmarks.training import Training
 from reports.cli import main
 from reports.documents import RENDERED
-from reports.load import results_from_csv
+from reports.load import Results, results_from_csv, results_from_tracking
 from reports.recheck import Agreement, recheck
 from tests.benchmarks.numbers import STUDY, SWEEP, write_study
-
-pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +26,26 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What a sweep measures; a report's files, but for figures, are written from it."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("made"))
+        write_study()
+        assert main([*SWEEP, "--tracking-uri", "json:runs", "--threads", "1"]) == 0
+        results = results_from_tracking("json:runs", "tiny")
+    torch.set_num_threads(threads)
+    return results
+
+
 @pytest.fixture
-def report() -> Path:
+def report(made: Results) -> Path:
     write_study()
-    assert main(["reproduce", *SWEEP[1:], "--tracking-uri", "json:runs", "--output", "report", "--threads", "1"]) == 0
-    return Path("report")
+    folder = Path("report")
+    folder.mkdir()
+    made.write(folder)
+    return folder
 
 
 def change(file: str, column: str, of: Callable[[Any], Any]) -> None:
