@@ -1,7 +1,6 @@
 """Building blocks of the networks; tensors are time first, ``[T, B, ...]``."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +8,7 @@ from torch.nn import functional as F
 
 from tssl_core.architecture import Conv, Dense, InputShape
 from tssl_core.function import spiking_psc
+from tssl_core.maps import sum_pool
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import spikes_from_psc
 
@@ -49,23 +49,7 @@ class SumPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``[N, C, H, W]``; an incomplete border is left out."""
-        pooled: Tensor = _SumPool.apply(x, self.size, self.gain)
-        return pooled
-
-
-class _SumPool(torch.autograd.Function):
-    """Sum pooling whose gradient, the same for a whole window, is spread out in one pass over memory."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, size: int, gain: float) -> Tensor:
-        ctx.shape, ctx.size, ctx.gain = x.shape[-2:], size, gain
-        return F.avg_pool2d(x, size, divisor_override=1).mul_(gain)
-
-    @staticmethod
-    def backward(ctx: Any, grad_pooled: Tensor) -> tuple[Tensor, None, None]:
-        spread = F.interpolate(grad_pooled * ctx.gain, scale_factor=ctx.size, mode="nearest")
-        height, width = (whole - part for whole, part in zip(ctx.shape, spread.shape[-2:], strict=True))
-        return F.pad(spread, (0, width, 0, height)) if width or height else spread, None, None
+        return sum_pool(x, self.size, self.gain)
 
 
 class TimeConstantDropout(nn.Module):
@@ -103,30 +87,6 @@ class TimeFirst(nn.Module):
         """Map ``[T, B, ...]`` to ``[T, B, ...]``."""
         output = _channels_last(self.module(_channels_last(x.flatten(0, 1))))
         return output.reshape(*x.shape[:2], *output.shape[1:])
-
-
-def scale_over_time(once: Tensor, gain: Tensor) -> Tensor:
-    """Repeat one time step with a factor for each: ``gain[t] once``.
-
-    A matrix product of one column, since its gradient ``sum_t gain[t] g[t]`` is then a product, too: one pass over
-    memory in the place of two.
-
-    Parameters
-    ----------
-    once : Tensor
-        ``[1, B, ...]``.
-    gain : Tensor
-        ``[T]``.
-
-    Returns
-    -------
-    Tensor
-        ``[T, B, ...]``, in the memory order of `once`.
-    """
-    channels_last = once.dim() == 5 and once.stride(2) == 1
-    ordered = once.movedim(2, -1) if channels_last else once
-    scaled = (gain[:, None] @ ordered.reshape(1, -1)).reshape(len(gain), *ordered.shape[1:])
-    return scaled.movedim(-1, 2) if channels_last else scaled
 
 
 def _channels_last(x: Tensor) -> Tensor:

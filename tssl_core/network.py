@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, scale_over_time, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.maps import scale_over_time
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 

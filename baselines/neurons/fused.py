@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tssl_core.kernels import gpu
+from tssl_core.kernels.fusion import Fusion
 from tssl_core.kernels.native import Library
 from tssl_core.kernels.scan import Backend
 
@@ -40,35 +41,35 @@ def backends(name: str, numbers: Numbers, *, differentiable: bool = True) -> tup
 
 
 def _compiled(name: str, numbers: Numbers, differentiable: bool) -> Backend:
-    def forward(current: Tensor, params: object) -> Tensor:
+    def forward(current: Tensor, params: object, _fusion: Fusion) -> tuple[Tensor, None]:
         spikes = LIBRARY.output_like(current)
         LIBRARY.run(f"{name}_forward", (current, spikes), numbers(params))
-        return spikes
+        return spikes, None
 
-    def backward(grad_spikes: Tensor, current: Tensor, params: object) -> Tensor:
+    def backward(grad_spikes: Tensor, current: Tensor, _kept: None, params: object, _fusion: Fusion) -> Tensor:
         grad_current = LIBRARY.output_like(current)
         LIBRARY.run(f"{name}_backward", (grad_spikes, current, grad_current), numbers(params))
         return grad_current
 
-    return Backend("cpu", "cpu", LIBRARY.unavailable, forward, backward if differentiable else None)
+    return Backend("cpu", "cpu", LIBRARY.unavailable, forward, backward if differentiable else None, fuses=False)
 
 
 def _triton(name: str, numbers: Numbers, differentiable: bool) -> Backend:
     # Without fusing, a product and a sum are rounded apart as in the reference; else spikes would move.
     launch = functools.partial(gpu.launch, enable_fp_fusion=False)
 
-    def forward(current: Tensor, params: object) -> Tensor:
+    def forward(current: Tensor, params: object, _fusion: Fusion) -> tuple[Tensor, None]:
         spikes = torch.empty_like(current)
         launch(getattr(_gpu_kernels(), f"{name}_forward"), current, (current, spikes), numbers(params))
-        return spikes
+        return spikes, None
 
-    def backward(grad_spikes: Tensor, current: Tensor, params: object) -> Tensor:
+    def backward(grad_spikes: Tensor, current: Tensor, _kept: None, params: object, _fusion: Fusion) -> Tensor:
         grad_current, potentials = torch.empty_like(current), torch.empty_like(current, dtype=torch.float32)
         arrays = (grad_spikes, current, grad_current, potentials)
         launch(getattr(_gpu_kernels(), f"{name}_backward"), current, arrays, numbers(params))
         return grad_current
 
-    return Backend("triton", "cuda", gpu.unavailable, forward, backward if differentiable else None)
+    return Backend("triton", "cuda", gpu.unavailable, forward, backward if differentiable else None, fuses=False)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from baselines.neurons import fused
 from tssl_core.errors import ParameterError
-from tssl_core.kernels.scan import Backend, Scan
+from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import SpikingLayer
 
 
@@ -75,7 +75,7 @@ INTEGRATE_AND_FIRE = Scan(
     (IFParams,),
     (
         *fused.backends("integrate_and_fire", numbers, differentiable=False),
-        Backend("reference", None, lambda _device, _dtype: None, integrate_and_fire, None),
+        reference_backend(integrate_and_fire, None),
     ),
 )
 """``INTEGRATE_AND_FIRE(current, params, backend=...)``: the spikes, without gradient."""

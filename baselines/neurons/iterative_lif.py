@@ -25,7 +25,7 @@ from torch import Tensor
 
 from baselines.neurons import fused
 from tssl_core.errors import ParameterError
-from tssl_core.kernels.scan import Backend, Scan
+from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import SpikingLayer
 
 Surrogate = Literal["rectangular", "sigmoid"]
@@ -180,7 +180,7 @@ ITERATIVE_LIF = Scan(
     (IterativeLIFParams,),
     (
         *fused.backends("iterative_lif", numbers),
-        Backend("reference", None, lambda _device, _dtype: None, forward, backward),
+        reference_backend(forward, backward),
     ),
 )
 """``ITERATIVE_LIF(current, params, backend=...)``: the spikes, differentiable."""

@@ -34,7 +34,7 @@ from torch import Tensor
 
 from baselines.neurons import fused
 from tssl_core.errors import ParameterError
-from tssl_core.kernels.scan import Backend, Scan
+from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import SpikingLayer
 
 
@@ -182,7 +182,7 @@ SPIKE_RESPONSE = Scan(
     (SRMParams,),
     (
         *fused.backends("spike_response", numbers),
-        Backend("reference", None, lambda _device, _dtype: None, forward, backward),
+        reference_backend(forward, backward),
     ),
 )
 """``SPIKE_RESPONSE(current, params, backend=...)``, differentiable, ``[T, ...]`` to ``[T, ...]``."""

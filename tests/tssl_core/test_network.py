@@ -6,7 +6,8 @@ from torch import nn
 
 from tssl_core import ArchitectureError, LIFParams, ParameterError, SpikingNetwork, TSSLParams, parse_architecture
 from tssl_core.architecture import Conv, Dense
-from tssl_core.layers import SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, scale_over_time, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, synapse
+from tssl_core.maps import scale_over_time
 
 
 def network(text: str, *, classes: int = 10, shape: tuple[int, int, int] = (1, 12, 12)) -> SpikingNetwork:

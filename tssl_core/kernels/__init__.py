@@ -11,25 +11,18 @@ backend         device            dtype                   needs
 Without a GPU, tests run the Triton backend under Triton's interpreter; with one, on it.
 """
 
-from torch import Tensor
-
 from tssl_core import reference
 from tssl_core.kernels import cpu, gpu
-from tssl_core.kernels.scan import Backend, Scan
+from tssl_core.kernels.scan import Backend, Scan, reference_backend
 from tssl_core.params import LIFParams, TSSLParams
-
-
-def _reference_forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
-    return reference.forward(current, lif)
-
 
 SPIKING_PSC = Scan(
     "spiking_psc",
     (LIFParams, TSSLParams),
     (
-        Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward),
-        Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward),
-        Backend("reference", None, lambda _device, _dtype: None, _reference_forward, reference.backward),
+        Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward, fuses=False),
+        Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward, fuses=False),
+        reference_backend(lambda current, lif, _tssl: reference.forward(current, lif), reference.backward),
     ),
 )
 """``SPIKING_PSC(current, lif, tssl, backend=...)``; `tssl_core.spiking_psc` is the public call."""

@@ -7,20 +7,23 @@ import torch
 from torch import Tensor
 
 from tssl_core.kernels.fused import Coefficients, gate_below
+from tssl_core.kernels.fusion import Fusion
 from tssl_core.kernels.native import Library
 from tssl_core.params import LIFParams, TSSLParams
 
 LIBRARY = Library("tssl_core.kernels")
 
 
-def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
+def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams, _fusion: Fusion) -> tuple[Tensor, None]:
     """Return the PSC of `current`; see `tssl_core.reference.forward`."""
     psc = LIBRARY.output_like(current)
     LIBRARY.run("tssl_forward", (current, psc), _neuron(lif))
-    return psc
+    return psc, None
 
 
-def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
+def backward(
+    grad_psc: Tensor, current: Tensor, _kept: None, lif: LIFParams, tssl: TSSLParams, _fusion: Fusion
+) -> Tensor:
     """Return dL/dI; see `tssl_core.reference.backward`."""
     takes_surrogate = tssl.gate == "layer" and _spike_rate(current, lif) <= tssl.layer_rate
     numbers = (*_neuron(lif), gate_below(lif, tssl, takes_surrogate), *Coefficients.of(lif, tssl))

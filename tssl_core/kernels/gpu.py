@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tssl_core.kernels.fused import Coefficients, gate_below
+from tssl_core.kernels.fusion import Fusion
 from tssl_core.params import LIFParams, TSSLParams
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -32,14 +33,16 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     return None
 
 
-def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams) -> Tensor:
+def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams, _fusion: Fusion) -> tuple[Tensor, None]:
     """Return the PSC of `current`; see `tssl_core.reference.forward`."""
     psc = torch.empty_like(current)
     launch(_kernels().forward_kernel, current, (current, psc), _neuron(lif))
-    return psc
+    return psc, None
 
 
-def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
+def backward(
+    grad_psc: Tensor, current: Tensor, _kept: None, lif: LIFParams, tssl: TSSLParams, _fusion: Fusion
+) -> Tensor:
     """Return dL/dI; see `tssl_core.reference.backward`."""
     grad_current = torch.empty_like(current)
     weights, factors = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))

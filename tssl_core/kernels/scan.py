@@ -9,7 +9,7 @@ To give another neuron fused kernels:
    Triton (as in ``gpu_kernels.py``), and make a `Backend` of each. A neuron of `baselines.neurons` that puts out spikes
    needs only its step and the adjoint of that; see ``spiking.h`` and ``fused.py`` there.
 3. Make a `Scan` of them, and call it. Choice of the backend, autograd, ``torch.compile`` and contiguous memory are
-   taken care of here; loading, threads and allocation in `native`.
+   taken care of here; loading, threads, allocation and what is fused with the neurons (`fusion`) in `native` and `gpu`.
 """
 
 import functools
@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tssl_core.errors import BackendUnavailableError
+from tssl_core.kernels.fusion import NOTHING, Fusion, composed, is_channels_last
 
 _LOGGER = logging.getLogger(__name__)
 _SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
@@ -33,7 +34,8 @@ _SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
 class Backend(NamedTuple):
     """One implementation of a scan.
 
-    Its functions get tensors that are `is_time_major` and of equal strides, and return a new one of those strides.
+    Its functions get tensors that are `is_time_major`, and of feature maps only those that are channels last where
+    there is something to fuse with them; `grad_output` has the strides of the output.
     """
 
     name: str
@@ -41,37 +43,63 @@ class Backend(NamedTuple):
     """Type of device on which ``auto`` takes it; None for the one that runs anywhere and comes last."""
     unavailable: Callable[[torch.device, torch.dtype], str | None]
     """Why it cannot run on a device and dtype, or None if it can."""
-    forward: Callable[..., Tensor]
-    """``forward(current, *parameters) -> output``"""
+    forward: Callable[..., tuple[Tensor, Tensor | None]]
+    """``forward(current, *parameters, fusion) -> output, kept``; `kept` is what its backward pass wants besides."""
     backward: Callable[..., Tensor] | None
-    """``backward(grad_output, current, *parameters) -> grad_current``; None where the scan has no gradient."""
+    """``backward(grad_output, current, kept, *parameters, fusion) -> grad_current``; `kept` may be None, and has to be
+    found again then. None where the scan has no gradient."""
+    fuses: bool = True
+    """Whether it takes a `Fusion` that is not empty."""
 
-    def gradient(self, grad_output: Tensor, current: Tensor, parameters: tuple[object, ...]) -> Tensor:
+    def gradient(
+        self,
+        grad_output: Tensor,
+        current: Tensor,
+        kept: Tensor | None,
+        parameters: tuple[object, ...],
+        fusion: Fusion = NOTHING,
+    ) -> Tensor:
         """Call `backward`, which is there."""
         assert self.backward is not None, "a scan without gradient detaches its input"
-        return self.backward(grad_output, current, *parameters)
+        return self.backward(grad_output, current, kept, *parameters, fusion)
+
+
+def reference_backend(forward: Callable[..., Tensor], backward: Callable[..., Tensor] | None) -> Backend:
+    """Make a backend of a specification: it runs anywhere, and knows of nothing but the neurons."""
+
+    def forwards(current: Tensor, *arguments: object) -> tuple[Tensor, None]:
+        return forward(current, *arguments[:-1]), None
+
+    def backwards(grad_output: Tensor, current: Tensor, _kept: None, *arguments: object) -> Tensor:
+        assert backward is not None
+        return backward(grad_output, current, *arguments[:-1])
+
+    return Backend(
+        "reference", None, lambda _device, _dtype: None, forwards, backwards if backward else None, fuses=False
+    )
 
 
 class _Eager(torch.autograd.Function):
     """What the registered operator does, without the dispatcher: its overhead is that of a small layer."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, scan: "Scan", parameters: tuple[object, ...], backend: str) -> Tensor:
+    def forward(ctx: Any, current: Tensor, parameters: tuple[object, ...], backend: Backend, fusion: Fusion) -> Tensor:
         if not is_time_major(current):
             current = current.contiguous()
-        ctx.save_for_backward(current)
-        ctx.call = scan, parameters, backend
-        return scan.resolve(backend, current.device, current.dtype).forward(current, *parameters)
+        output, kept = backend.forward(current, *parameters, fusion)
+        ctx.save_for_backward(current, kept)
+        ctx.call = parameters, backend, fusion, output.stride()
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
-        (current,) = ctx.saved_tensors
-        scan, parameters, backend = ctx.call
-        if grad_output.stride() != current.stride():
-            grad_output = torch.empty_like(current).copy_(grad_output)
-        chosen = scan.resolve(backend, current.device, current.dtype)
-        return chosen.gradient(grad_output, current, parameters), None, None, None
+        current, kept = ctx.saved_tensors
+        parameters, backend, fusion, strides = ctx.call
+        if grad_output.stride() != strides:
+            ordered = grad_output.new_empty_strided(grad_output.shape, strides)
+            grad_output = ordered.copy_(grad_output)
+        return backend.gradient(grad_output, current, kept, parameters, fusion), None, None, None
 
 
 def is_time_major(tensor: Tensor) -> bool:
@@ -82,6 +110,13 @@ def is_time_major(tensor: Tensor) -> bool:
             return False
         expected *= size
     return tensor.shape[0] == 1 or tensor.stride(0) == expected
+
+
+def can_fuse(current: Tensor, fusion: Fusion) -> bool:
+    """Whether kernels can do `fusion` on a current: feature maps have to be channels last, all else in plain order."""
+    if current.dim() == 5 and fusion.on_maps:
+        return is_channels_last(current)
+    return is_time_major(current)
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
@@ -112,13 +147,17 @@ class Scan:
         self._group = functools.lru_cache(maxsize=64)(self._parameters_of)
         self._operator = self._register()
 
-    def __call__(self, current: Tensor, *parameters: object, backend: str = "auto") -> Tensor:
-        """Run the scan on ``[T, ...]``; raises `BackendUnavailableError` as `resolve` does."""
+    def __call__(self, current: Tensor, *parameters: object, backend: str = "auto", fusion: Fusion = NOTHING) -> Tensor:
+        """Run the scan on ``[T, ...]``, and what `fusion` has around it; raises as `resolve` does."""
         if not self._differentiable:
             current = current.detach()
         if type(current) in _PLAIN and not torch.compiler.is_compiling():
-            plain: Tensor = _Eager.apply(current, self, parameters, backend)
-            return plain
+            chosen = self.resolve(backend, current.device, current.dtype)
+            if fusion.empty or (chosen.fuses and can_fuse(current, fusion)):
+                plain: Tensor = _Eager.apply(current, parameters, chosen, fusion)
+                return plain
+        if not fusion.empty:
+            return composed(lambda whole: self(whole, *parameters, backend=backend), current, fusion)
         values = [
             getattr(group, field) for group, names in zip(parameters, self._fields, strict=True) for field in names
         ]
@@ -172,11 +211,12 @@ class Scan:
 
         def forward(current: Tensor, *values: Any) -> Tensor:
             backend = self.resolve(values[-1], current.device, current.dtype)
-            return backend.forward(current.contiguous(), *self._group(*values[:-1]))
+            output, _ = backend.forward(current.contiguous(), *self._group(*values[:-1]), NOTHING)
+            return output
 
         def backward(grad_output: Tensor, current: Tensor, *values: Any) -> Tensor:
             backend = self.resolve(values[-1], current.device, current.dtype)
-            return backend.gradient(grad_output.contiguous(), current.contiguous(), self._group(*values[:-1]))
+            return backend.gradient(grad_output.contiguous(), current.contiguous(), None, self._group(*values[:-1]))
 
         def empty(*inputs: Any) -> Tensor:
             output: Tensor = inputs[0].new_empty(inputs[0].shape)
