@@ -28,7 +28,10 @@ class BuildScans(build_ext):
 
 def scans(folder: Path) -> Extension:
     """Make one extension of a folder's C files and of what all scans share."""
-    sources = {path.name: path for path in (SHARED / "scan.c", SHARED / "scan.h", *folder.glob("*.[ch]"))}
+    sources = {
+        path.name: path
+        for path in (*(SHARED / name for name in ("scan.c", "scan.h", "layer.h")), *folder.glob("*.[ch]"))
+    }
     checksum = zlib.crc32(b"".join(sources[name].read_bytes() for name in sorted(sources)))
     return Extension(
         ".".join((*folder.parts, "_cpu")),

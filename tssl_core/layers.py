@@ -1,13 +1,17 @@
 """Building blocks of the networks; tensors are time first, ``[T, B, ...]``."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tssl_core.architecture import Conv, Dense, InputShape
-from tssl_core.function import spiking_psc
+from tssl_core.kernels import SPIKING_PSC
+from tssl_core.kernels.fusion import NOTHING, Fusion
+from tssl_core.kernels.scan import Scan
 from tssl_core.maps import sum_pool
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import spikes_from_psc
@@ -17,7 +21,15 @@ SUM_POOL_GAIN = 1.1
 
 
 class SpikingLayer(nn.Module, ABC):
-    """A layer of spiking neurons, whatever signal it hands on to the next layer."""
+    """A layer of spiking neurons, whatever signal it hands on to the next layer.
+
+    Attributes
+    ----------
+    fuses : bool
+        Whether `forward` takes a `Fusion` after the current, and does what is around the neurons, too.
+    """
+
+    fuses: ClassVar[bool] = False
 
     @abstractmethod
     def spikes(self, output: Tensor) -> Tensor:
@@ -27,13 +39,16 @@ class SpikingLayer(nn.Module, ABC):
 class TSSLNeuron(SpikingLayer):
     """LIF neurons whose output is their PSC, trained by TSSL-BP; see `spiking_psc`."""
 
+    fuses = True
+    scan: ClassVar[Scan] = SPIKING_PSC
+
     def __init__(self, lif: LIFParams, tssl: TSSLParams, *, backend: str = "auto") -> None:
         super().__init__()
         self.lif, self.tssl, self.backend = lif, tssl, backend
 
-    def forward(self, current: Tensor) -> Tensor:
+    def forward(self, current: Tensor, fusion: Fusion = NOTHING) -> Tensor:
         """Return the PSC ``[T, B, ...]`` of an input current of that shape."""
-        return spiking_psc(current, self.lif, self.tssl, backend=self.backend)
+        return self.scan(current, self.lif, self.tssl, backend=self.backend, fusion=fusion)
 
     def spikes(self, output: Tensor) -> Tensor:
         """Recover the spikes from the PSC."""
@@ -70,10 +85,15 @@ class TimeConstantDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop values of ``[T, B, N]`` or ``[T, B, C, H, W]`` in training mode."""
+        factors = self.factors(x.shape, x)
+        return x if factors is None else x * factors
+
+    def factors(self, shape: Sequence[int], like: Tensor) -> Tensor | None:
+        """Draw the factors of values of a shape, ``[1, B, N]`` or ``[1, B, C, H, 1]``; None if nothing is."""
         if not self.training or self.rate == 0:
-            return x
-        shape = (1, *x.shape[1:]) if x.dim() == 3 else (1, *x.shape[1:4], 1)
-        return x * F.dropout(torch.ones(shape, dtype=x.dtype, device=x.device), self.rate)
+            return None
+        own = (1, *shape[1:]) if len(shape) == 3 else (1, *shape[1:4], 1)
+        return F.dropout(torch.ones(own, dtype=like.dtype, device=like.device), self.rate)
 
 
 class TimeFirst(nn.Module):
@@ -85,8 +105,14 @@ class TimeFirst(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[T, B, ...]`` to ``[T, B, ...]``."""
-        output = _channels_last(self.module(_channels_last(x.flatten(0, 1))))
+        whole = x.flatten(0, 1)
+        output = _channels_last(self.module(whole if self.flattens else _channels_last(whole)))
         return output.reshape(*x.shape[:2], *output.shape[1:])
+
+    @property
+    def flattens(self) -> bool:
+        """Whether it takes feature maps as so many values."""
+        return isinstance(self.module, nn.Sequential) and isinstance(self.module[0], nn.Flatten)
 
 
 def _channels_last(x: Tensor) -> Tensor:

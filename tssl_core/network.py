@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
+from tssl_core.fusing import run_fused
 from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
-from tssl_core.maps import scale_over_time
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 
@@ -91,12 +91,8 @@ class Network(nn.Module):
         Tensor
             Output of the last layer, ``[T, B, classes]``.
         """
-        if gain is None:
-            current = self.before_first_neuron(x)
-        else:
-            current = scale_over_time(self.before_first_neuron(x.unsqueeze(0)), gain)
-        output: Tensor = self.rest(current)
-        return output
+        current = self.before_first_neuron(x if gain is None else x.unsqueeze(0))
+        return run_fused(list(self.rest), current, gain)
 
     def encode_directly(self, x: Tensor, time_steps: int) -> Tensor:
         """Run on spikes ``[T, B, C, H, W]``, or on images ``[B, C, H, W]`` that are the input of every time step."""

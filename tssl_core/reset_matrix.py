@@ -12,14 +12,16 @@ It differs from the term of the last version (`tssl_core.reference`), which goes
 reaches on from spike to spike, and leaks into steps without a spike.
 """
 
-from typing import Any
+import functools
 
 import torch
 from torch import Tensor
 
 from tssl_core import reference
+from tssl_core.kernels import SPIKING_PSC
+from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import TSSLNeuron
-from tssl_core.params import LIFParams
+from tssl_core.params import LIFParams, TSSLParams
 
 
 def reset_error(grad_psc: Tensor, current: Tensor, lif: LIFParams) -> Tensor:
@@ -49,28 +51,27 @@ def reset_error(grad_psc: Tensor, current: Tensor, lif: LIFParams) -> Tensor:
     return added
 
 
-class _AddResetError(torch.autograd.Function):
-    """The identity of a PSC, whose error gets the resets' part."""
+def backward(grad_psc: Tensor, current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
+    """Return dL/dI as the version of September 2020 defines it; `tssl` has to have the other intra-neuron term off."""
+    return reference.backward(grad_psc + reset_error(grad_psc, current, lif), current, lif, tssl)
 
-    @staticmethod
-    def forward(ctx: Any, psc: Tensor, current: Tensor, lif: LIFParams) -> Tensor:
-        ctx.save_for_backward(current)
-        ctx.lif = lif
-        return psc.view_as(psc)
 
-    @staticmethod
-    def backward(ctx: Any, grad_psc: Tensor) -> tuple[Tensor, None, None]:
-        (current,) = ctx.saved_tensors
-        return grad_psc + reset_error(grad_psc, current, ctx.lif), None, None
+RESET_MATRIX_PSC = Scan(
+    "reset_matrix_psc",
+    (LIFParams, TSSLParams),
+    (
+        *(
+            backend._replace(backward=functools.partial(backend.backward, reset_matrix=True))
+            for backend in SPIKING_PSC.backends
+            if backend.backward is not None and backend.fuses
+        ),
+        reference_backend(lambda current, lif, _tssl: reference.forward(current, lif), backward),
+    ),
+)
+"""``RESET_MATRIX_PSC(current, lif, tssl, backend=...)``: the neuron of `tssl_core.spiking_psc` with this gradient."""
 
 
 class ResetMatrixNeuron(TSSLNeuron):
-    """LIF neurons with the intra-neuron term of September 2020; its `tssl` has to have the other one off.
+    """LIF neurons with the intra-neuron term of September 2020; its `tssl` has to have the other one off."""
 
-    The kernels do the rest; this part runs in plain PyTorch, as no study but the ablation needs it.
-    """
-
-    def forward(self, current: Tensor) -> Tensor:
-        """Return the PSC ``[T, B, ...]`` of an input current of that shape."""
-        output: Tensor = _AddResetError.apply(super().forward(current), current.detach(), self.lif)
-        return output
+    scan = RESET_MATRIX_PSC

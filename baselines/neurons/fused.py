@@ -41,17 +41,13 @@ def backends(name: str, numbers: Numbers, *, differentiable: bool = True) -> tup
 
 
 def _compiled(name: str, numbers: Numbers, differentiable: bool) -> Backend:
-    def forward(current: Tensor, params: object, _fusion: Fusion) -> tuple[Tensor, None]:
-        spikes = LIBRARY.output_like(current)
-        LIBRARY.run(f"{name}_forward", (current, spikes), numbers(params))
-        return spikes, None
+    def forward(current: Tensor, params: object, fusion: Fusion) -> tuple[Tensor, None]:
+        return LIBRARY.forward(f"{name}_forward", current, numbers(params), fusion), None
 
-    def backward(grad_spikes: Tensor, current: Tensor, _kept: None, params: object, _fusion: Fusion) -> Tensor:
-        grad_current = LIBRARY.output_like(current)
-        LIBRARY.run(f"{name}_backward", (grad_spikes, current, grad_current), numbers(params))
-        return grad_current
+    def backward(grad_spikes: Tensor, current: Tensor, _kept: None, params: object, fusion: Fusion) -> Tensor:
+        return LIBRARY.backward(f"{name}_backward", grad_spikes, current, numbers(params), fusion)
 
-    return Backend("cpu", "cpu", LIBRARY.unavailable, forward, backward if differentiable else None, fuses=False)
+    return Backend("cpu", "cpu", LIBRARY.unavailable, forward, backward if differentiable else None)
 
 
 def _triton(name: str, numbers: Numbers, differentiable: bool) -> Backend:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from baselines.neurons import fused
 from tssl_core.errors import ParameterError
+from tssl_core.kernels.fusion import NOTHING, Fusion
 from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import SpikingLayer
 
@@ -197,13 +198,15 @@ class IterativeLIF(SpikingLayer):
         ``"auto"``, or the name of a backend of `ITERATIVE_LIF`.
     """
 
+    fuses = True
+
     def __init__(self, params: IterativeLIFParams, *, backend: str = "auto") -> None:
         super().__init__()
         self.params, self.backend = params, backend
 
-    def forward(self, current: Tensor) -> Tensor:
+    def forward(self, current: Tensor, fusion: Fusion = NOTHING) -> Tensor:
         """Return the spikes ``[T, B, ...]`` of an input current of that shape."""
-        return ITERATIVE_LIF(current, self.params, backend=self.backend)
+        return ITERATIVE_LIF(current, self.params, backend=self.backend, fusion=fusion)
 
     def spikes(self, output: Tensor) -> Tensor:
         """Return the output: it is the spikes."""

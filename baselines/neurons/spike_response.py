@@ -34,6 +34,7 @@ from torch import Tensor
 
 from baselines.neurons import fused
 from tssl_core.errors import ParameterError
+from tssl_core.kernels.fusion import NOTHING, Fusion
 from tssl_core.kernels.scan import Scan, reference_backend
 from tssl_core.layers import SpikingLayer
 
@@ -191,13 +192,15 @@ SPIKE_RESPONSE = Scan(
 class SpikeResponseNeuron(SpikingLayer):
     """Spike response neurons whose output is their spikes; see `simulate` and `backward`."""
 
+    fuses = True
+
     def __init__(self, params: SRMParams, *, backend: str = "auto") -> None:
         super().__init__()
         self.params, self.backend = params, backend
 
-    def forward(self, current: Tensor) -> Tensor:
+    def forward(self, current: Tensor, fusion: Fusion = NOTHING) -> Tensor:
         """Return the spikes ``[T, B, ...]``, 0 or 1, of an input current of that shape."""
-        return SPIKE_RESPONSE(current, self.params, backend=self.backend)
+        return SPIKE_RESPONSE(current, self.params, backend=self.backend, fusion=fusion)
 
     def spikes(self, output: Tensor) -> Tensor:
         """Return the output as it is, as booleans."""

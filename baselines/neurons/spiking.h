@@ -35,7 +35,7 @@ INLINE void OF(forward_group)(const struct scan *scan, size_t first, size_t lane
 /* arrays: current [T, N] in, spikes [T, N] out. */
 INLINE void OF(forward)(RANGE_ARGUMENTS, int fused)
 {
-    const int stream = should_stream(scan, scan->arrays[1], sizeof(REAL));
+    const int stream = should_stream(scan, 1, sizeof(REAL));
     (void)scratch, (void)fused;
     if (OF(kind)(scan->numbers))
         EACH_GROUP(OF(forward_group), 1, stream);
@@ -43,7 +43,7 @@ INLINE void OF(forward)(RANGE_ARGUMENTS, int fused)
         EACH_GROUP(OF(forward_group), 0, stream);
 }
 
-SCAN_KERNEL(OF(forward), 0)
+FORWARD_KERNEL(OF(forward), 0)
 
 #ifdef DIFFERENTIABLE
 
@@ -86,14 +86,14 @@ INLINE void OF(backward_group)(const struct scan *scan, size_t first, size_t lan
 /* arrays: dL/ds [T, N] in, current [T, N] in, dL/dI [T, N] out. */
 INLINE void OF(backward)(RANGE_ARGUMENTS, int fused)
 {
-    const int stream = should_stream(scan, scan->arrays[2], sizeof(REAL));
+    const int stream = should_stream(scan, 2, sizeof(REAL));
     if (OF(kind)(scan->numbers))
         EACH_GROUP(OF(backward_group), 1, scratch, fused, stream);
     else
         EACH_GROUP(OF(backward_group), 0, scratch, fused, stream);
 }
 
-SCAN_KERNEL(OF(backward), steps * GROUP * sizeof(REAL))
+BACKWARD_KERNEL(OF(backward), steps * GROUP * sizeof(REAL))
 
 #undef DIFFERENTIABLE
 #endif

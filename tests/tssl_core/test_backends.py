@@ -15,6 +15,7 @@ from torch import Tensor
 from tests.kernels import DEVICES
 from tssl_core import BackendUnavailableError, LIFParams, TSSLParams, spiking_psc
 from tssl_core.kernels import available, cpu, resolve
+from tssl_core.kernels.fusion import Fusion
 
 ROOT = Path(__file__).parents[2]
 COMPILED = available()["cpu"]
@@ -147,18 +148,11 @@ def test_a_second_derivative_is_an_error() -> None:
 
 @needs_compiled
 def test_no_memory_for_scratch_is_an_error() -> None:
-    class Huge:
-        shape = (2**50,)
-        dtype = torch.float32
-
-        def numel(self) -> int:
-            return 2**50
-
-        def data_ptr(self) -> int:
-            return 0
-
-    with pytest.raises(MemoryError, match="tssl_backward"):
-        cpu.LIBRARY.run("tssl_backward", [Huge()] * 3, [1.0] * 15)  # type: ignore[list-item]
+    current = torch.zeros(1).expand(2**50, 1)
+    kernels = (cpu.LIBRARY._run, ()), (cpu.LIBRARY._run_layer, (Fusion(flat=True),))
+    for run, arguments in kernels:
+        with pytest.raises(MemoryError, match=r"no memory for the scratch of tssl_backward .*\(1125899906842624, 1\)"):
+            run("tssl_backward", current, (current, current, current), [1.0] * 15, *arguments)
 
 
 @needs_compiled

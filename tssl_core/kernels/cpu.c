@@ -47,11 +47,16 @@ INLINE double cosh_root_f64(double y, int fused)
 }
 
 #define REAL float
+#define SUFFIX f32
 #define NAMED(name) name##_f32
+#include "layer.h"
 #include "cpu_block.h"
 #undef REAL
+#undef SUFFIX
 #undef NAMED
 
 #define REAL double
+#define SUFFIX f64
 #define NAMED(name) name##_f64
+#include "layer.h"
 #include "cpu_block.h"

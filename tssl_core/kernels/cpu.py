@@ -14,29 +14,37 @@ from tssl_core.params import LIFParams, TSSLParams
 LIBRARY = Library("tssl_core.kernels")
 
 
-def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams, _fusion: Fusion) -> tuple[Tensor, None]:
-    """Return the PSC of `current`; see `tssl_core.reference.forward`."""
-    psc = LIBRARY.output_like(current)
-    LIBRARY.run("tssl_forward", (current, psc), _neuron(lif))
-    return psc, None
+def forward(current: Tensor, lif: LIFParams, tssl: TSSLParams, fusion: Fusion) -> tuple[Tensor, Tensor | None]:
+    """Return the PSC of `current`, see `tssl_core.reference.forward`, and for the ``layer`` gate the spikes' number."""
+    count = torch.zeros(1, dtype=torch.int64) if tssl.gate == "layer" else None
+    return LIBRARY.forward("tssl_forward", current, _neuron(lif), fusion, count), count
 
 
 def backward(
-    grad_psc: Tensor, current: Tensor, _kept: None, lif: LIFParams, tssl: TSSLParams, _fusion: Fusion
+    grad_psc: Tensor,
+    current: Tensor,
+    spikes: Tensor | None,
+    lif: LIFParams,
+    tssl: TSSLParams,
+    fusion: Fusion,
+    *,
+    reset_matrix: bool = False,
 ) -> Tensor:
-    """Return dL/dI; see `tssl_core.reference.backward`."""
-    takes_surrogate = tssl.gate == "layer" and _spike_rate(current, lif) <= tssl.layer_rate
+    """Return dL/dI; see `tssl_core.reference.backward`, or with `reset_matrix` `tssl_core.reset_matrix.backward`."""
+    takes_surrogate = tssl.gate == "layer" and _spike_rate(current, spikes, lif, tssl, fusion) <= tssl.layer_rate
     numbers = (*_neuron(lif), gate_below(lif, tssl, takes_surrogate), *Coefficients.of(lif, tssl))
-    grad_current = LIBRARY.output_like(current)
-    LIBRARY.run("tssl_backward", (grad_psc, current, grad_current), numbers)
-    return grad_current
+    kernel = "tssl_reset_matrix_backward" if reset_matrix else "tssl_backward"
+    return LIBRARY.backward(kernel, grad_psc, current, numbers, fusion)
 
 
 def _neuron(lif: LIFParams) -> tuple[float, ...]:
     return *LIBRARY.divisor(lif.tau_m), *LIBRARY.divisor(lif.tau_s), lif.threshold
 
 
-def _spike_rate(current: Tensor, lif: LIFParams) -> float:
-    count = torch.zeros(1, dtype=torch.int64)
-    LIBRARY.run("tssl_count_spikes", (current, count), _neuron(lif))
-    return count.item() / max(current.numel(), 1)
+def _spike_rate(current: Tensor, spikes: Tensor | None, lif: LIFParams, tssl: TSSLParams, fusion: Fusion) -> float:
+    """Spikes a neuron and time step; counted again if the forward pass has not."""
+    if spikes is None:
+        spikes = forward(current, lif, tssl, fusion)[1]
+        assert spikes is not None, "the gate is that of a layer"
+    steps = fusion.steps(current) / current.shape[0]
+    return spikes.item() / max(current.numel() * steps, 1)

@@ -51,9 +51,10 @@ INLINE REAL step(struct lif neuron, REAL current, REAL *delta_u, REAL *membrane,
     return u;
 }
 
-INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, struct lif neuron, int multiply, int stream)
+INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, struct lif neuron, int multiply, int stream,
+                          int64_t *spikes)
 {
-    _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, spare[GROUP], values[GROUP];
+    _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, count[GROUP] = {0}, spare[GROUP], values[GROUP];
     for (size_t t = 0; t < scan->steps; t++) {
         const REAL *row = ROW(scan, 0, t, first);
         const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
@@ -62,54 +63,41 @@ INLINE void forward_group(const struct scan *scan, size_t first, size_t lanes, s
 #pragma omp simd
         for (size_t j = 0; j < GROUP; j++) {
             REAL delta_u;
-            step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
+            const REAL u = step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], multiply);
             psc[j] = synapse[j];
+            if (spikes) /* of a neuron that is not there, too: its current is 0 */
+                count[j] += u > neuron.threshold ? (REAL)1 : (REAL)0;
         }
         store_row(ROW(scan, 1, t, first), lanes, sizeof(REAL), stream, values);
     }
+    for (size_t j = 0; spikes && j < GROUP; j++)
+        *spikes += (int64_t)count[j];
 }
 
 INLINE void forward_groups(RANGE_ARGUMENTS, int multiply, int stream)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
+    int64_t total = 0, *spikes = scan->arrays[2];
     (void)scratch;
-    EACH_GROUP(forward_group, neuron, multiply, stream);
+    if (spikes) {
+        EACH_GROUP(forward_group, neuron, multiply, stream, &total);
+#pragma omp atomic
+        *spikes += total;
+    } else {
+        EACH_GROUP(forward_group, neuron, multiply, stream, NULL);
+    }
 }
 
-/* arrays: current [T, N] in, psc [T, N] out. numbers: those of read_lif. */
+/* arrays: current [T, N] in, psc [T, N] out, a number of spikes (one int64) to add to, or none. numbers: those of
+ * read_lif. */
 INLINE void NAMED(tssl_forward)(RANGE_ARGUMENTS, int fused)
 {
     if (!NAMED(multiplies)(scan, fused))
         forward_groups(scan, first, lanes, scratch, 0, 0);
-    else if (should_stream(scan, scan->arrays[1], sizeof(REAL)))
+    else if (should_stream(scan, 1, sizeof(REAL)))
         forward_groups(scan, first, lanes, scratch, 1, 1);
     else
         forward_groups(scan, first, lanes, scratch, 1, 0);
-}
-
-/* arrays: current [T, N] in, a number of spikes (one int64) to add to. numbers: those of read_lif. */
-INLINE void NAMED(tssl_count_spikes)(RANGE_ARGUMENTS, int fused)
-{
-    const struct lif neuron = NAMED(read_lif)(scan->numbers);
-    int64_t total = 0;
-    (void)scratch, (void)fused;
-    for (const size_t end = first + lanes; first < end; first += GROUP) {
-        const size_t bytes = (end - first < GROUP ? end - first : GROUP) * sizeof(REAL);
-        _Alignas(64) REAL membrane[GROUP] = {0}, synapse[GROUP] = {0}, count[GROUP] = {0}, spare[GROUP];
-        for (size_t t = 0; t < scan->steps; t++) {
-            const REAL *current = load_row(ROW(scan, 0, t, first), bytes, sizeof spare, spare);
-#pragma omp simd
-            for (size_t j = 0; j < GROUP; j++) {
-                REAL delta_u;
-                const REAL u = step(neuron, current[j], &delta_u, &membrane[j], &synapse[j], 0);
-                count[j] += u > neuron.threshold ? (REAL)1 : (REAL)0;
-            }
-        }
-        for (size_t j = 0; j < GROUP; j++)
-            total += (int64_t)count[j];
-    }
-#pragma omp atomic
-    *(int64_t *)scan->arrays[1] += total;
 }
 
 /* The weight of e[t]. A step needs the surrogate or the slope, never both, so they share the division. */
@@ -123,8 +111,10 @@ INLINE REAL weight_of(struct rule rule, REAL above, REAL delta_u, int spike, int
     return gated ? -quotient : spike ? slope : (REAL)0;
 }
 
-/* Forwards in time: fill trace[t] = {weight of each neuron, factor of each neuron}. */
-INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes, REAL *trace, int fused, int multiply)
+/* Forwards in time: fill trace[t] = {weight of each neuron, factor of each neuron}, and with `resets` a third row: what a
+ * spike's reset takes, u / tau_m at spikes (reset_matrix.py). */
+INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes, REAL *trace, int fused, int multiply,
+                            int resets)
 {
     const struct lif neuron = NAMED(read_lif)(scan->numbers);
     const struct rule rule = NAMED(read_rule)(scan->numbers);
@@ -132,7 +122,7 @@ INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes,
     for (size_t t = 0; t < scan->steps; t++) {
         const REAL *row = ROW(scan, 1, t, first);
         const REAL *current = load_row(row, lanes * sizeof(REAL), sizeof spare, spare);
-        REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
+        REAL *weight = trace + (2 + resets) * t * GROUP, *factor = weight + GROUP, *taken = factor + GROUP;
         fetch_row(row + FETCH_AHEAD, sizeof spare);
         fetch_row(ROW(scan, 0, t, first) + FETCH_AHEAD, sizeof spare);
 #pragma omp simd
@@ -142,22 +132,32 @@ INLINE void recompute_group(const struct scan *scan, size_t first, size_t lanes,
             const int spike = u > neuron.threshold, gated = synapse[j] < rule.gate_below;
             weight[j] = weight_of(rule, u - neuron.threshold, delta_u, spike, gated, fused);
             factor[j] = spike && !gated ? weight[j] * u * rule.reset : rule.leak;
+            if (resets)
+                taken[j] = spike ? DIVIDE(u, neuron.tau_m, multiply) : (REAL)0;
         }
     }
 }
 
 /* Backwards in time, from the trace to dL/dI. */
-INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, const REAL *trace, int fused, int stream)
+INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, const REAL *trace, int fused, int stream,
+                       int resets)
 {
     const struct rule rule = NAMED(read_rule)(scan->numbers);
-    _Alignas(64) REAL error[GROUP] = {0}, theta[GROUP] = {0}, spare[GROUP], values[GROUP];
+    const REAL leak = (REAL)(1 - 1 / NAMED(read_lif)(scan->numbers).tau_m.value);
+    _Alignas(64) REAL error[GROUP] = {0}, theta[GROUP] = {0}, carry[GROUP] = {0}, spare[GROUP], values[GROUP];
     for (size_t t = scan->steps; t-- > 0;) {
         const REAL *grad_psc = load_row(ROW(scan, 0, t, first), lanes * sizeof(REAL), sizeof spare, spare);
-        const REAL *weight = trace + 2 * t * GROUP, *factor = weight + GROUP;
+        const REAL *weight = trace + (2 + resets) * t * GROUP, *factor = weight + GROUP, *taken = factor + GROUP;
         REAL *grad_current = output_row(ROW(scan, 2, t, first), lanes, stream, values);
 #pragma omp simd
         for (size_t j = 0; j < GROUP; j++) {
-            error[j] = MULTIPLY_ADD(rule.psc_decay, error[j], grad_psc[j], fused);
+            REAL grad = grad_psc[j];
+            if (resets) {
+                const REAL added = taken[j] * carry[j];
+                carry[j] = taken[j] != 0 ? grad : leak * carry[j]; /* a spike's u is above the threshold, and so not 0 */
+                grad += added;
+            }
+            error[j] = MULTIPLY_ADD(rule.psc_decay, error[j], grad, fused);
             const REAL inter = weight[j] * error[j];
             theta[j] = MULTIPLY_ADD(factor[j], theta[j], weight[j] < 0 ? (REAL)0 : inter, fused);
             grad_current[j] = weight[j] < 0 ? -inter : theta[j];
@@ -166,31 +166,40 @@ INLINE void back_group(const struct scan *scan, size_t first, size_t lanes, cons
     }
 }
 
-INLINE void backward_group(RANGE_ARGUMENTS, int fused, int multiply, int stream)
+INLINE void backward_group(RANGE_ARGUMENTS, int fused, int multiply, int stream, int resets)
 {
-    recompute_group(scan, first, lanes, scratch, fused, multiply);
-    back_group(scan, first, lanes, scratch, fused, stream);
+    recompute_group(scan, first, lanes, scratch, fused, multiply, resets);
+    back_group(scan, first, lanes, scratch, fused, stream, resets);
 }
 
-INLINE void backward_groups(RANGE_ARGUMENTS, int fused, int multiply, int stream)
+INLINE void backward_groups(RANGE_ARGUMENTS, int fused, int multiply, int stream, int resets)
 {
-    EACH_GROUP(backward_group, scratch, fused, multiply, stream);
+    EACH_GROUP(backward_group, scratch, fused, multiply, stream, resets);
 }
 
 /* arrays: dL/da [T, N] in, current [T, N] in, dL/dI [T, N] out. numbers: those of read_lif and read_rule. */
 INLINE void NAMED(tssl_backward)(RANGE_ARGUMENTS, int fused)
 {
     if (!NAMED(multiplies)(scan, fused))
-        backward_groups(scan, first, lanes, scratch, fused, 0, 0);
-    else if (should_stream(scan, scan->arrays[2], sizeof(REAL)))
-        backward_groups(scan, first, lanes, scratch, fused, 1, 1);
+        backward_groups(scan, first, lanes, scratch, fused, 0, 0, 0);
+    else if (should_stream(scan, 2, sizeof(REAL)))
+        backward_groups(scan, first, lanes, scratch, fused, 1, 1, 0);
     else
-        backward_groups(scan, first, lanes, scratch, fused, 1, 0);
+        backward_groups(scan, first, lanes, scratch, fused, 1, 0, 0);
 }
 
-SCAN_KERNEL(NAMED(tssl_forward), 0)
-SCAN_KERNEL(NAMED(tssl_count_spikes), 0)
-SCAN_KERNEL(NAMED(tssl_backward), 2 * steps * GROUP * sizeof(REAL))
+/* The same with the reset matrix of September 2020. */
+INLINE void NAMED(tssl_reset_matrix_backward)(RANGE_ARGUMENTS, int fused)
+{
+    if (NAMED(multiplies)(scan, fused))
+        backward_groups(scan, first, lanes, scratch, fused, 1, 0, 1);
+    else
+        backward_groups(scan, first, lanes, scratch, fused, 0, 0, 1);
+}
+
+FORWARD_KERNEL(NAMED(tssl_forward), 0)
+BACKWARD_KERNEL(NAMED(tssl_backward), 2 * steps * GROUP * sizeof(REAL))
+BACKWARD_KERNEL(NAMED(tssl_reset_matrix_backward), 3 * steps * GROUP * sizeof(REAL))
 
 #undef lif
 #undef rule

@@ -60,17 +60,21 @@ class Fusion:
         """Whether there is something that takes feature maps for what they are, and not for so many neurons."""
         return self.dropout is not None or self.pool is not None or self.flat
 
-    def output_like(self, current: Tensor) -> Tensor:
-        """Return uninitialised memory for the output ``[T, B, ...]``, in the order that the next layer wants."""
+    def output_layout(self, current: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shape ``[T, B, ...]`` and strides of the output, in the order that the next layer wants."""
         steps = self.steps(current)
         if current.dim() != 5 or not self.on_maps:
-            strides = (current.numel() // current.shape[0], *current.stride()[1:])
-            return current.new_empty_strided((steps, *current.shape[1:]), strides)
+            return (steps, *current.shape[1:]), (current.numel() // current.shape[0], *current.stride()[1:])
         _, batch, channels, height, width = current.shape
         size = 1 if self.pool is None else self.pool.size
-        if self.flat:
-            return current.new_empty((steps, batch, channels, height // size, width // size))
-        return current.new_empty((steps, batch, height // size, width // size, channels)).movedim(-1, 2)
+        height, width = height // size, width // size
+        sample = channels * height * width
+        inner = (height * width, width, 1) if self.flat else (1, width * channels, channels)
+        return (steps, batch, channels, height, width), (batch * sample, sample, *inner)
+
+    def output_like(self, current: Tensor) -> Tensor:
+        """Return uninitialised memory for the output."""
+        return current.new_empty_strided(*self.output_layout(current))
 
 
 NOTHING = Fusion()

@@ -1,8 +1,8 @@
 """Compiled libraries: where they are, how their kernels are called, and where their output goes.
 
 The C files of a package's folder are compiled into one optional extension, ``<package>._cpu`` (see ``setup.py``). A
-new kernel needs no Python here: write a range kernel as in ``cpu_block.h``, give it an entry point with
-``SCAN_KERNEL``, and call it with `Library.run`.
+new kernel needs no Python here: write a range kernel as in ``cpu_block.h``, give it entry points with
+``FORWARD_KERNEL`` or ``BACKWARD_KERNEL``, and call it with `Library.forward` or `Library.backward`.
 
 A library holds no Python and is loaded with ctypes, which releases the GIL. Its threads are OpenMP's; as torch is
 loaded first, they are those of torch's own operators, `torch.get_num_threads()` of them, and no second set.
@@ -21,14 +21,13 @@ import torch
 from torch import Tensor
 
 from tssl_core.errors import BackendUnavailableError
+from tssl_core.kernels.buffers import BUFFERS
+from tssl_core.kernels.fusion import NOTHING, Fusion, Pooling
 
 _HOW_TO_BUILD = "install a C compiler (gcc or clang), then run `pip install --no-deps -e .` in the repository"
 _SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
 _IMPORTED_BY = os.getpid()
 _SHARED_SOURCES = Path(__file__).parent
-
-HUGE_PAGE_OUTPUT = 4 * 2**20
-"""Bytes from which an output is put on huge pages."""
 
 
 class Library:
@@ -56,44 +55,80 @@ class Library:
             return f"the tensor is {dtype}; expected {' or '.join(map(str, _SUFFIXES))}"
         return None
 
-    def run(self, kernel: str, arrays: Sequence[Tensor], numbers: Sequence[float]) -> None:
-        """Run a kernel.
+    def forward(
+        self,
+        kernel: str,
+        current: Tensor,
+        numbers: Sequence[float],
+        fusion: Fusion = NOTHING,
+        count: Tensor | None = None,
+    ) -> Tensor:
+        """Run the kernel of a forward pass and return its output, see `Fusion`.
 
         Parameters
         ----------
         kernel : str
-            Name given to ``SCAN_KERNEL``, without the suffix for the type.
-        arrays : sequence of Tensor
-            What the kernel reads and writes, contiguous, on the CPU. The first one is ``[T, ...]`` and sets the number
-            of steps, of neurons, and the type.
+            Name given to ``FORWARD_KERNEL``, without the suffix for the type.
+        current : Tensor
+            ``[T, ...]`` or, with a gain, ``[1, ...]``, on the CPU; sets the type.
         numbers : sequence of float
             The kernel's parameters.
+        fusion : Fusion
+            What is around the neurons.
+        count : Tensor, optional
+            One int64, to which a kernel that counts adds the number of spikes.
 
         Raises
         ------
         MemoryError
             If there is no memory for the kernel's scratch.
         """
-        first = arrays[0]
-        steps = first.shape[0]
-        status = getattr(_load(self.package), f"{kernel}_{_SUFFIXES[first.dtype]}_entry")(
-            ctypes.c_size_t(steps),
-            ctypes.c_size_t(first.numel() // steps),
-            (ctypes.c_void_p * len(arrays))(*(array.data_ptr() for array in arrays)),
-            (ctypes.c_double * len(numbers))(*numbers),
-            ctypes.c_int(_threads()),
-        )
-        if status != 0:
-            raise MemoryError(f"no memory for the scratch of {kernel} over {steps} time steps")
-
-    def output_like(self, tensor: Tensor) -> Tensor:
-        """Return uninitialised memory shaped like a contiguous `tensor`, on huge pages if it is large."""
-        output = torch.empty_like(tensor)
-        if output.nbytes >= HUGE_PAGE_OUTPUT:
-            _load(self.package).scan_advise_huge_pages(
-                ctypes.c_void_p(output.data_ptr()), ctypes.c_size_t(output.nbytes)
-            )
+        output = BUFFERS.empty_strided(*fusion.output_layout(current), current.dtype)
+        if fusion.empty:
+            self._run(kernel, current, (current, output, count), numbers)
+        else:
+            self._run_layer(kernel, current, (current, output, None), numbers, fusion, count)
         return output
+
+    def backward(
+        self, kernel: str, grad_output: Tensor, current: Tensor, numbers: Sequence[float], fusion: Fusion = NOTHING
+    ) -> Tensor:
+        """Run the kernel of a backward pass and return dL/d(current); arguments and errors as for `forward`."""
+        grad_current = BUFFERS.empty_strided(current.shape, current.stride(), current.dtype)
+        if fusion.empty:
+            self._run(kernel, current, (grad_output, current, grad_current), numbers)
+        else:
+            self._run_layer(kernel, current, (current, grad_output, grad_current), numbers, fusion)
+        return grad_current
+
+    def _run(self, kernel: str, current: Tensor, arrays: Sequence[Tensor | None], numbers: Sequence[float]) -> None:
+        """Call an entry point of ``SCAN_KERNEL``."""
+        steps = current.shape[0]
+        sizes = ctypes.c_size_t(steps), ctypes.c_size_t(current.numel() // steps)
+        self._call(kernel, "entry", current, *sizes, _pointers(arrays), _doubles(numbers))
+
+    def _run_layer(
+        self,
+        kernel: str,
+        current: Tensor,
+        arrays: Sequence[Tensor | None],
+        numbers: Sequence[float],
+        fusion: Fusion,
+        count: Tensor | None = None,
+    ) -> None:
+        """Call an entry point of ``FORWARD_KERNEL`` or ``BACKWARD_KERNEL``."""
+        pool = fusion.pool or Pooling(1, 1.0)
+        sizes = (*_geometry(current, fusion), pool.size, fusion.pool is not None, fusion.flat)
+        factors = [_rows_first(values) for values in (fusion.dropout, fusion.pool_dropout)]
+        pointers = _pointers((*arrays, fusion.gain, *factors, count))
+        self._call(
+            kernel, "layer_entry", current, (ctypes.c_size_t * 8)(*sizes), pointers, _doubles((pool.gain, *numbers))
+        )
+
+    def _call(self, kernel: str, entry: str, current: Tensor, *arguments: object) -> None:
+        function = getattr(_load(self.package), f"{kernel}_{_SUFFIXES[current.dtype]}_{entry}")
+        if function(*arguments, ctypes.c_int(_threads())) != 0:
+            raise MemoryError(f"no memory for the scratch of {kernel} on a current of shape {tuple(current.shape)}")
 
     def limit_processor(self, generation: int) -> int:
         """Use no newer instructions than those of a generation, and return which is used then.
@@ -110,6 +145,32 @@ class Library:
         return value, float(_load(self.package).scan_divides_exactly(ctypes.c_double(value)))
 
 
+def _geometry(current: Tensor, fusion: Fusion) -> tuple[int, ...]:
+    """Steps, samples, channels, rows and columns of a current; to kernels what has no channels is so many columns."""
+    steps = fusion.steps(current)
+    if fusion.on_maps and current.dim() == 5:
+        return steps, *current.shape[1:]
+    neurons = current.numel() // current.shape[0]
+    if not fusion.on_maps:
+        return steps, 1, 1, 1, neurons
+    return steps, current.shape[1], neurons // current.shape[1], 1, 1
+
+
+def _rows_first(factors: Tensor | None) -> Tensor | None:
+    """Factors ``[1, B, C, H, 1]`` as ``[B, H, C]``, or ``[1, B, N]`` as ``[B, N]``."""
+    if factors is None:
+        return None
+    return factors[0, ..., 0].transpose(1, 2).contiguous() if factors.dim() == 5 else factors[0].contiguous()
+
+
+def _pointers(arrays: Sequence[Tensor | None]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(None if array is None else array.data_ptr() for array in arrays))
+
+
+def _doubles(numbers: Sequence[float]) -> Any:
+    return (ctypes.c_double * len(numbers))(*numbers)
+
+
 def _threads() -> int:
     """One thread in a forked process: OpenMP's others have stayed in the parent, and waiting for them never ends."""
     return torch.get_num_threads() if os.getpid() == _IMPORTED_BY else 1
@@ -123,7 +184,7 @@ def _load(package: str) -> Any:
     library = ctypes.CDLL(spec.origin)
     folder = Path(spec.origin).parent
     sources = {path.name: path for place in (folder, _SHARED_SOURCES) for path in place.glob("*.[ch]")}
-    own = {path.name for path in folder.glob("*.[ch]")} | {"scan.c", "scan.h"}
+    own = {path.name for path in folder.glob("*.[ch]")} | {"scan.c", "scan.h", "layer.h"}
     content = b"".join(sources[name].read_bytes() for name in sorted(own) if name in sources)
     if content and ctypes.c_uint32.in_dll(library, "scan_source_checksum").value != zlib.crc32(content):
         raise BackendUnavailableError(f"{spec.origin} was built from other sources than these; {_HOW_TO_BUILD}")

@@ -8,10 +8,6 @@
 #ifndef TSSL_SCAN_H
 #define TSSL_SCAN_H
 
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE /* for madvise under -std=c11 */
-#endif
-
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,14 +24,19 @@ enum {
     GROUP = 64,             /* neurons in a group: four registers of AVX-512 in float32 */
     FETCH_AHEAD = 512,      /* neurons between a group and that whose rows it fetches */
     STREAM_BYTES = 8 << 20, /* a larger output goes to memory past the caches */
+    STEP = 16,              /* channels that are copied at once; memory for a tile has room for so many more */
+    TILE_BYTES = 48 << 10,  /* of the currents or outputs of a layer's tile, which are to stay in the caches */
     MIN_WORK = 16 << 10,    /* elements for which waking another thread pays */
 };
 
-/* One call: `arrays` and `numbers` mean what the kernel takes them to mean. */
+/* One call: `arrays` and `numbers` mean what the kernel takes them to mean; `strides` are from step to step of each array,
+ * and `stream` says whether what it writes is to go past the caches. */
 struct scan {
     size_t steps, neurons;
     void *const *arrays;
+    const size_t *strides;
     const double *numbers;
+    int stream;
 };
 
 /* Does neurons [first, first + lanes), with as much scratch a group as its entry point asks for. */
@@ -66,7 +67,7 @@ INLINE struct divisor read_divisor(const double *numbers)
     ((multiply) ? FMA(x, (REAL)(divisor).inverse, (x) * (REAL)(divisor).rest) : (x) / (REAL)(divisor).value)
 
 /* Row t of an array of REAL, from neuron `first` on. */
-#define ROW(scan, array, t, first) ((REAL *)(scan)->arrays[array] + (t) * (scan)->neurons + (first))
+#define ROW(scan, array, t, first) ((REAL *)(scan)->arrays[array] + (t) * (scan)->strides[array] + (first))
 
 /* A row of a group to read: in place, or padded with zeros in `spare` if it is not full. */
 INLINE const void *load_row(const void *row, size_t bytes, size_t group_bytes, void *spare)
@@ -95,11 +96,10 @@ INLINE void stream_row(void *row, size_t bytes, const void *values)
 #endif
 }
 
-/* Whether an output is large enough to stream, and every row of a group aligned for that. */
-INLINE int should_stream(const struct scan *scan, const void *output, size_t size)
+/* Whether to stream an array that a kernel writes: every row of a group has to be aligned for that. */
+INLINE int should_stream(const struct scan *scan, int array, size_t size)
 {
-    return scan->steps * scan->neurons * size > STREAM_BYTES && (uintptr_t)output % 16 == 0 &&
-           scan->neurons * size % 16 == 0;
+    return scan->stream && (uintptr_t)scan->arrays[array] % 16 == 0 && scan->strides[array] * size % 16 == 0;
 }
 
 /* Where a kernel writes a row of a group: in place, or in `spare`, from where store_row takes it. */
@@ -126,12 +126,23 @@ INLINE void store_row(void *row, size_t lanes, size_t size, int stream, const vo
             function(scan, first, lanes, __VA_ARGS__);                                                                 \
     } while (0)
 
+/* How many threads have enough to do. */
+INLINE ptrdiff_t shares_of(size_t parts, size_t elements, int threads)
+{
+    const size_t worth = elements / MIN_WORK, most = worth < parts ? worth : parts;
+    return most <= 1 ? 1 : (size_t)threads < most ? threads : (ptrdiff_t)most;
+}
+
+/* A name of one type's. */
+#define TYPED(name) TYPED_AS(name, SUFFIX)
+#define TYPED_AS(name, suffix) TYPED_EXPANDED(name, suffix)
+#define TYPED_EXPANDED(name, suffix) name##_##suffix
+
 /* Run a kernel over all neurons, an equal share for each thread. Returns 0, or -1 if there was no memory for scratch. */
 static inline int run_range(range_kernel kernel, const struct scan *scan, size_t bytes_per_group, int threads)
 {
-    const size_t groups = (scan->neurons + GROUP - 1) / GROUP, worth = scan->steps * scan->neurons / MIN_WORK;
-    const size_t most = worth < groups ? worth : groups;
-    const ptrdiff_t shares = most <= 1 ? 1 : (size_t)threads < most ? threads : (ptrdiff_t)most;
+    const size_t groups = (scan->neurons + GROUP - 1) / GROUP;
+    const ptrdiff_t shares = shares_of(groups, scan->steps * scan->neurons, threads);
     int failed = 0;
 #pragma omp parallel for num_threads((int)shares) schedule(static, 1) reduction(| : failed)
     for (ptrdiff_t share = 0; share < shares; share++) {
@@ -146,36 +157,135 @@ static inline int run_range(range_kernel kernel, const struct scan *scan, size_t
     return failed ? -1 : 0;
 }
 
+/* Arrays of a layer; all but the first two or three may be missing. Factors of dropout are [batch, rows, channels]. */
+enum { CURRENT, OUTPUT, GRAD_CURRENT, GAIN, DROPOUT, POOL_DROPOUT, COUNT, LAYER_ARRAYS };
+
+/* A layer's neurons with what is around them. Dense layers have one row and one column. Backwards, OUTPUT is dL/d(it). */
+struct layer {
+    size_t steps, batch, channels, height, width, pool;
+    int pooled, flat; /* `pool` is 1 without pooling */
+    void *const *arrays;
+    double pool_gain;
+    const double *numbers; /* of the neuron's kernel */
+    size_t neurons, tile_columns;
+    int stream;
+};
+
+/* Rows and columns of one sample's feature maps; fewer rows than a pooling window has are those left over in the end. */
+struct tile {
+    size_t sample, row, rows, column, columns;
+};
+
+typedef void (*tile_kernel)(const struct layer *layer, struct tile tile, void *memory);
+
+/* Bytes of an array of a tile's, with room for a step beyond its end. */
+INLINE size_t room_for(size_t bytes)
+{
+    return (bytes + STEP * sizeof(double) + 63) / 64 * 64;
+}
+
+/* So many columns that a tile stays in the caches: whole windows, or all there are. */
+INLINE size_t tile_columns(const struct layer *layer, size_t size)
+{
+    const size_t column = layer->steps * layer->pool * layer->channels * size;
+    const size_t columns = TILE_BYTES / column / layer->pool * layer->pool;
+    const size_t most = columns > layer->pool ? columns : layer->pool;
+    return most + layer->pool > layer->width ? layer->width : most;
+}
+
+/* Do every tile, an equal share for each thread; returns as run_range. */
+static inline int run_layer(tile_kernel kernel, struct layer *layer, size_t size, size_t bytes_per_group, int threads)
+{
+    layer->neurons = layer->batch * layer->height * layer->width * layer->channels;
+    layer->tile_columns = tile_columns(layer, size);
+    layer->stream = layer->steps * layer->neurons * size > STREAM_BYTES;
+    const size_t across = (layer->width + layer->tile_columns - 1) / layer->tile_columns;
+    const size_t down = (layer->height + layer->pool - 1) / layer->pool, tiles = layer->batch * down * across;
+    const size_t row = room_for(layer->steps * layer->tile_columns * layer->channels * size);
+    const ptrdiff_t shares = shares_of(tiles, layer->steps * layer->neurons, threads);
+    int failed = 0;
+#pragma omp parallel for num_threads((int)shares) schedule(static, 1) reduction(| : failed)
+    for (ptrdiff_t share = 0; share < shares; share++) {
+        const size_t end = tiles * (size_t)(share + 1) / (size_t)shares;
+        void *memory = aligned_alloc(64, (layer->pool + 2) * row + room_for(bytes_per_group));
+        failed |= !memory;
+        for (size_t index = tiles * (size_t)share / (size_t)shares; memory && index < end; index++) {
+            const size_t line = index / across, row = line % down * layer->pool, rest = layer->height - row;
+            const size_t column = index % across * layer->tile_columns, beyond = layer->width - column;
+            const struct tile tile = {line / down, row, rest < layer->pool ? rest : layer->pool, column,
+                                      beyond < layer->tile_columns ? beyond : layer->tile_columns};
+            kernel(layer, tile, memory);
+        }
+        free(memory);
+    }
+    return failed ? -1 : 0;
+}
+
 /* Generation of x86-64 whose copy of a kernel runs here: 0 any, 1 with AVX2 and FMA, 2 with AVX-512. */
 EXPORT int scan_generation(void);
 
 /* SCAN_KERNEL makes an entry point for native.py, <name>_entry, of a range kernel that takes one argument more: `fused`,
- * whether FMA is one instruction. It compiles a copy for each generation of processors and chooses as it is called. */
-#define SCAN_KERNEL(name, bytes_per_group) SCAN_COPIES(name, bytes_per_group) /* once `name` is expanded */
-#define SCAN_COPY(name, copy, fused, ...)                                                                              \
+ * whether FMA is one instruction. It compiles a copy for each generation of processors and chooses as it is called.
+ * FORWARD_KERNEL and BACKWARD_KERNEL make, beside it, <name>_layer_entry: the same with what is around the neurons. */
+#define SCAN_KERNEL(name, bytes_per_group) EACH_COPY(SCAN_COPY, name) SCAN_ENTRY(name, bytes_per_group)
+#define FORWARD_KERNEL(name, bytes_per_group)                                                                          \
+    SCAN_KERNEL(name, bytes_per_group) EACH_COPY(FORWARD_COPY, name) LAYER_ENTRY(name, bytes_per_group)
+#define BACKWARD_KERNEL(name, bytes_per_group)                                                                         \
+    SCAN_KERNEL(name, bytes_per_group) EACH_COPY(BACKWARD_COPY, name) LAYER_ENTRY(name, bytes_per_group)
+
+#define SCAN_COPY(name, copy, fused, ...) SCAN_COPY_OF(name, copy, fused, __VA_ARGS__) /* once `name` is expanded */
+#define SCAN_COPY_OF(name, copy, fused, ...)                                                                           \
     __VA_ARGS__ static void name##_##copy(RANGE_ARGUMENTS) { name(scan, first, lanes, scratch, fused); }
-#define SCAN_ENTRY(name, bytes_per_group, ...)                                                                         \
+#define FORWARD_COPY(name, copy, fused, ...) FORWARD_COPY_OF(name, copy, __VA_ARGS__)
+#define FORWARD_COPY_OF(name, copy, ...)                                                                               \
+    __VA_ARGS__ static void name##_layer_##copy(const struct layer *layer, struct tile tile, void *memory)             \
+    {                                                                                                                  \
+        TYPED(forward_tile)(layer, tile, memory, name##_##copy);                                                       \
+    }
+#define BACKWARD_COPY(name, copy, fused, ...) BACKWARD_COPY_OF(name, copy, fused, __VA_ARGS__)
+#define BACKWARD_COPY_OF(name, copy, fused, ...)                                                                       \
+    __VA_ARGS__ static void name##_layer_##copy(const struct layer *layer, struct tile tile, void *memory)             \
+    {                                                                                                                  \
+        TYPED(backward_tile)(layer, tile, memory, name##_##copy, fused);                                               \
+    }
+
+/* Whole arrays lie densely. A large output goes to memory past the caches. */
+#define SCAN_ENTRY(name, bytes_per_group) SCAN_ENTRY_OF(name, bytes_per_group)
+#define SCAN_ENTRY_OF(name, bytes_per_group)                                                                           \
     EXPORT int name##_entry(size_t steps, size_t neurons, void *const *arrays, const double *numbers, int threads)     \
     {                                                                                                                  \
-        static const range_kernel copies[] = {__VA_ARGS__};                                                            \
-        const struct scan scan = {steps, neurons, arrays, numbers};                                                    \
+        static const range_kernel copies[] = {COPIES(name)};                                                           \
+        const size_t strides[] = {neurons, neurons, neurons};                                                          \
+        const int stream = steps * neurons * sizeof(REAL) > STREAM_BYTES;                                              \
+        const struct scan scan = {steps, neurons, arrays, strides, numbers, stream};                                   \
         return run_range(copies[scan_generation()], &scan, bytes_per_group, threads);                                  \
     }
+
+/* sizes: those of struct layer, in its order; numbers: the gain of pooling, then the kernel's. */
+#define LAYER_ENTRY(name, bytes_per_group) LAYER_ENTRY_OF(name, bytes_per_group)
+#define LAYER_ENTRY_OF(name, bytes_per_group)                                                                          \
+    EXPORT int name##_layer_entry(const size_t *sizes, void *const *arrays, const double *numbers, int threads)        \
+    {                                                                                                                  \
+        static const tile_kernel copies[] = {COPIES(name##_layer)};                                                    \
+        const size_t steps = sizes[0];                                                                                 \
+        struct layer layer = {steps,    sizes[1],      sizes[2],      sizes[3], sizes[4],   sizes[5],                   \
+                              sizes[6], (int)sizes[7], arrays, numbers[0], numbers + 1, 0, 0, 0};                      \
+        return run_layer(copies[scan_generation()], &layer, sizeof(REAL), bytes_per_group, threads);                   \
+    }
+
 #if defined(__x86_64__)
-#define SCAN_COPIES(name, bytes_per_group)                                                                             \
-    SCAN_COPY(name, avx512, 1, __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))))                          \
-    SCAN_COPY(name, avx2, 1, __attribute__((target("avx2,fma"))))                                                      \
-    SCAN_COPY(name, any, 0, )                                                                                          \
-    SCAN_ENTRY(name, bytes_per_group, name##_any, name##_avx2, name##_avx512)
+#define COPIES(name) name##_any, name##_avx2, name##_avx512
+#define EACH_COPY(copy, name)                                                                                          \
+    copy(name, avx512, 1, __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))))                               \
+        copy(name, avx2, 1, __attribute__((target("avx2,fma")))) copy(name, any, 0, )
 #else
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define HAS_FMA 1
 #else
 #define HAS_FMA 0
 #endif
-#define SCAN_COPIES(name, bytes_per_group)                                                                             \
-    SCAN_COPY(name, any, HAS_FMA, )                                                                                    \
-    SCAN_ENTRY(name, bytes_per_group, name##_any)
+#define COPIES(name) name##_any
+#define EACH_COPY(copy, name) copy(name, any, HAS_FMA, )
 #endif
 
 #endif
