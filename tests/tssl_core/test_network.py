@@ -102,7 +102,11 @@ def test_weights_start_as_in_the_authors_code() -> None:
 
 
 def test_kaiming_weights_of_a_convolution_are_drawn_after_those_of_pytorch_as_in_the_authors_code_of_2020() -> None:
-    specs = (Conv(channels=8, kernel=5, weight_scale=5), Dense(features=40), Conv(channels=4, kernel=3))
+    specs: tuple[Conv | Dense, ...] = (
+        Conv(channels=8, kernel=5, weight_scale=5),
+        Dense(features=40),
+        Conv(channels=4, kernel=3),
+    )
     torch.manual_seed(5)
     ours = [synapse(spec, (16, 9, 9), initial_weights="kaiming_normal") for spec in specs]
     torch.manual_seed(5)
