@@ -20,7 +20,9 @@ class ANNParameters:
     ----------
     initial_conv_scale : float
         Factor on the first weights of convolutions. Weights that suit spiking neurons make activations grow or fade
-        from layer to layer; where an architecture says ``w5``, ``6 ** 0.5 / 5`` gives those of He et al. 2015 for ReLU.
+        from layer to layer. Those of He et al. 2015, for ReLU, are the initial weights `kaiming_normal`: where an
+        architecture says ``w5``, ``1 / 5`` gives them. PyTorch's default is narrower by sqrt(6), so that from it
+        ``6 ** 0.5 / 5`` does.
     """
 
     initial_conv_scale: float = 1.0
@@ -53,6 +55,7 @@ class ANNModel(Model):
             neuron=neuron,
             output_neuron=nn.Identity,
             pool=nn.AvgPool2d,
+            initial_weights=task.initial_weights,
         )
         with torch.no_grad():
             for layer in self.network.modules():

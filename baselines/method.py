@@ -17,7 +17,7 @@ import baselines
 from baselines.discovery import discover
 from tssl_core.architecture import Architecture, InputShape
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SpikingLayer
+from tssl_core.layers import InitialWeights, SpikingLayer
 from tssl_core.losses import spike_train_loss
 
 
@@ -39,6 +39,9 @@ class Task:
         Whether the input is a spike train ``[T, B, C, H, W]`` and not a constant image ``[B, C, H, W]``.
     sequences : bool
         Whether the output is to be a given spike train for each output neuron, and not a class.
+    initial_weights : {"pytorch_default", "kaiming_normal"}
+        How convolutions are initialised, see `tssl_core.layers.synapse`. The same for all methods: a method hands it on
+        to its network.
     """
 
     architecture: Architecture
@@ -47,6 +50,7 @@ class Task:
     time_steps: int
     events: bool = False
     sequences: bool = False
+    initial_weights: InitialWeights = "pytorch_default"
 
 
 class Model(nn.Module, ABC):

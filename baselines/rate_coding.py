@@ -56,6 +56,7 @@ class RateCodedModel(Model):
             neuron=neuron,
             output_neuron=neuron,
             pool=nn.AvgPool2d,
+            initial_weights=task.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -98,6 +98,7 @@ class SLAYERModel(Model):
             output_neuron=neuron,
             pool=pool,
             pool_neuron=neuron if parameters.spiking_pool else None,
+            initial_weights=task.initial_weights,
         )
         for layer in list(self.network.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -129,7 +130,8 @@ class SLAYER(Method):
     Parameters = SLAYERParameters
     # The public examples for N-MNIST: 300 steps of 1 ms, 60 spikes of the true class and 10 of the others. They draw
     # the weights of all layers uniformly within 1 / sqrt(fan_in), times 10 or, in convolutions, 100. Fully connected
-    # layers here are drawn with sqrt(6) times that standard deviation.
+    # layers here are drawn with sqrt(6) times that standard deviation, and with initial weights `kaiming_normal`
+    # convolutions as well, whose factor would then have to be 100 / sqrt(6).
     presets = {  # noqa: RUF012
         "nmnist": {
             "neuron": {

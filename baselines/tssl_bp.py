@@ -115,6 +115,7 @@ class TSSLBPModel(Model):
             tssl=parameters.gradient_in(1),
             backend=backend,
             neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
+            initial_weights=task.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -17,9 +17,13 @@ from benchmarks.datasets.dataset import Dataset, get_dataset
 from benchmarks.errors import ConfigError
 from benchmarks.nested import merge
 from tssl_core.architecture import parse_architecture
+from tssl_core.layers import InitialWeights
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 RUN_KEY_LENGTH = 16
+
+LATER_SETTINGS = ("initial_weights",)
+"""Keys of `RunConfig` that there were not always: at their default they do not count in a run's key, which stays."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,6 +75,9 @@ class RunConfig(BaseModel):
         is one that is chosen without the test set.
     evaluate_on : {"test", "held_out"}
         What takes the place of the test set. A search of parameters is to look at nothing but held-out samples.
+    initial_weights : {"pytorch_default", "kaiming_normal"}
+        How convolutions are initialised, for every method: PyTorch's default, as in the authors' code since 2 October
+        2020, or Kaiming's normal, as before. Times the layer's weight scale. See `tssl_core.layers.synapse`.
     protocol : str
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
     """
@@ -90,6 +97,7 @@ class RunConfig(BaseModel):
     dataset_parameters: dict[str, Any] = Field(default={}, validate_default=True)
     held_out: int = Field(default=0, ge=0)
     evaluate_on: Literal["test", "held_out"] = Field(default="test", validate_default=True)
+    initial_weights: InitialWeights = "pytorch_default"
     protocol: str = "custom"
 
     @field_validator("dataset")
@@ -147,12 +155,15 @@ class RunConfig(BaseModel):
     @property
     def run_key(self) -> str:
         """Hash of the whole configuration: what a finished run is recognised by."""
-        return _hash(self.model_dump(mode="json"))
+        return _hash(self.model_dump(mode="json", exclude=self._later_at_default()))
 
     @property
     def cell_key(self) -> str:
         """Hash of all of the configuration but its seed: what the runs of one cell of a study have in common."""
-        return _hash(self.model_dump(mode="json", exclude={"seed"}))
+        return _hash(self.model_dump(mode="json", exclude={"seed", *self._later_at_default()}))
+
+    def _later_at_default(self) -> set[str]:
+        return {name for name in LATER_SETTINGS if getattr(self, name) == type(self).model_fields[name].default}
 
     @property
     def title(self) -> str:
@@ -171,6 +182,7 @@ class RunConfig(BaseModel):
             time_steps=self.time_steps,
             events=dataset.events,
             sequences=dataset.task == "sequences",
+            initial_weights=self.initial_weights,
         )
 
     def method_parameters(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.config import RunConfig
 from benchmarks.errors import ConfigError
 from benchmarks.nested import flatten
-from benchmarks.study import Study, values_at
+from benchmarks.study import Cell, Study, values_at
 
 
 def only(study: Study, conditions: Sequence[str]) -> Study:
@@ -19,8 +19,8 @@ def only(study: Study, conditions: Sequence[str]) -> Study:
     study : Study
         The whole.
     conditions : sequence of str
-        ``"key=value"`` with a dotted key of `RunConfig`, or ``"key=value,value"`` for either; a method without a preset
-        stands for all of its presets.
+        ``"key=value"`` with a label of the cells or a dotted key of `RunConfig`, or ``"key=value,value"`` for either; a
+        method without a preset stands for all of its presets.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def only(study: Study, conditions: Sequence[str]) -> Study:
             raise ConfigError(f"cannot read {condition!r}; expected KEY=VALUE or KEY=VALUE,VALUE, such as method=stbp")
         wanted = [value.strip() for value in text.split(",")]
         _check(study, key, wanted)
-        cells = [cell for cell in cells if any(has(cell.config, key, value) for value in wanted)]
+        cells = [cell for cell in cells if any(_has(cell, key, value) for value in wanted)]
     if not cells:
         raise ConfigError(f"no run of study {study.name} has all of {', '.join(conditions)}")
     return replace(study, cells=tuple(cells))
@@ -45,16 +45,20 @@ def has(config: RunConfig, key: str, text: str) -> bool:
     return any(text == str(value) or _as_toml(text) == value for value in values_at(config.model_dump(), key))
 
 
+def _has(cell: Cell, key: str, text: str) -> bool:
+    return cell.labels[key] == text if key in cell.labels else has(cell.config, key, text)
+
+
 def _check(study: Study, key: str, wanted: Sequence[str]) -> None:
     """Refuse keys and values that no cell has."""
     present: dict[str, list[str]] = {}
     for cell in study.cells:
-        for name, value in flatten(cell.config.model_dump()):
+        for name, value in [*cell.labels.items(), *flatten(cell.config.model_dump())]:
             present.setdefault(name, []).append(str(value))
     if key not in present:
         raise ConfigError(f"unknown key {key!r}; the runs of study {study.name} have {', '.join(present)}")
     for text in wanted:
-        if not any(has(cell.config, key, text) for cell in study.cells):
+        if not any(_has(cell, key, text) for cell in study.cells):
             values = ", ".join(dict.fromkeys(present[key]))
             raise ConfigError(f"no run of study {study.name} has {key}={text}; there are {values}")
 

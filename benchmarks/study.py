@@ -3,7 +3,7 @@
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from baselines.method import get_method
 from benchmarks.config import STRICT, Execution, RunConfig, validate, validate_run
 from benchmarks.errors import ConfigError
 from benchmarks.nested import differing_keys, flatten, merge, nested, parse_override, read_toml
+from benchmarks.published import published_runs
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -63,7 +64,12 @@ class SweepConfig(BaseModel):
         Values to be combined, dotted keys of `RunConfig`.
     cases : list of dict
         Keys of `RunConfig` that change together; the grid is run for each case. For studies of several things of which
-        one is varied at a time. A profile that has cases has its own instead.
+        one is varied at a time. A profile that has cases has its own instead. A case may have ``labels``, names by
+        which its runs are chosen.
+    published : dict, optional
+        Dated configurations of the authors' code to start from, all or those of a ``network`` and ``version``, see
+        `benchmarks.published`; these are their labels, too. The study is run for each, and all that it says is laid
+        over it.
     extends : str, optional
         Another study, by path or name, whose file this one is laid over.
     methods : dict
@@ -80,6 +86,7 @@ class SweepConfig(BaseModel):
     run: dict[str, Any]
     grid: dict[str, list[Any]]
     cases: list[dict[str, Any]] = Field(default=[{}], min_length=1)
+    published: dict[str, str] | None = None
     extends: str | None = None
     methods: dict[str, dict[str, Any]] = {}
     rules: list[Rule] = []
@@ -98,11 +105,14 @@ class Cell:
         Why the method does not support it.
     settings : str
         What of its configuration tells it apart from the cells of the study that have its title.
+    labels : mapping
+        Names by which a part of the study is chosen, beside the keys of the configuration.
     """
 
     config: RunConfig
     skip_reason: str | None
     settings: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -206,7 +216,8 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
             raise ConfigError(f"cannot override {', '.join(sorted(unknown))!r}; expected run.*, grid.* or methods.*")
         values = merge(values, override)
     command = command_line("reproduce", [name_or_path, "--profile", profile], overrides)
-    return Study(sweep.name, sweep.title, profile, command, tuple(_expand(values, sweep.rules, path)))
+    bases = [{}] if sweep.published is None else published_runs(sweep.published)
+    return Study(sweep.name, sweep.title, profile, command, tuple(_expand(bases, values, sweep.rules, path)))
 
 
 def read_study(path: Path) -> SweepConfig:
@@ -231,16 +242,21 @@ def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
     return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)
 
 
-def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> list[Cell]:
+def _expand(
+    bases: Sequence[Mapping[str, Any]], values: Mapping[str, Any], rules: Sequence[Rule], path: Path
+) -> list[Cell]:
     grid: Mapping[str, list[Any]] = values["grid"]
     for key, choices in grid.items():
         if not isinstance(choices, list) or not choices:
             raise ConfigError(f"grid.{key} of {path} is {choices!r}; expected a list with at least one value")
-    for name in values["methods"]:
+    for name, changes in values["methods"].items():
         get_method(name)
+        if "initial_weights" in changes:
+            raise ConfigError(f"initial_weights of {path} is set for {name}; expected the same for all methods, in run")
     cells: dict[str, Cell] = {}
-    for case, *combination in itertools.product(values["cases"], *grid.values()):
-        run = merge(values["run"], case)
+    for base, case, *combination in itertools.product(bases, values["cases"], *grid.values()):
+        run = merge(merge(base, values["run"]), case)
+        labels = run.pop("labels", {})
         chosen = dict(zip(grid, combination, strict=True))
         method = str(chosen.get("method", run.get("method", "")))
         for name in (method.partition(":")[0], method):
@@ -252,7 +268,7 @@ def _expand(values: Mapping[str, Any], rules: Sequence[Rule], path: Path) -> lis
         for rule in rules:
             if rule.applies_to(run):
                 run = merge(merge(run, rule.run), point)  # the grid has the last word
-        cell = cell_of(validate_run(run))
+        cell = replace(cell_of(validate_run(run)), labels=labels)
         cells.setdefault(cell.config.run_key, cell)
     return _told_apart(list(cells.values()))
 

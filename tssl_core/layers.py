@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from tssl_core.kernels.scan import Scan
 from tssl_core.maps import sum_pool
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import spikes_from_psc
+
+InitialWeights: TypeAlias = Literal["pytorch_default", "kaiming_normal"]
+"""How convolutions are initialised, see `synapse`."""
 
 SUM_POOL_GAIN = 1.1
 """Factor on the sum over a pooling window (authors' code, taken from SLAYER's 1.1 theta)."""
@@ -123,11 +126,15 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 and x.device.type == "cpu" else x
 
 
-def synapse(spec: Conv | Dense, input_shape: InputShape) -> nn.Module:
+def synapse(
+    spec: Conv | Dense, input_shape: InputShape, *, initial_weights: InitialWeights = "pytorch_default"
+) -> nn.Module:
     """Weights of a layer, without bias, initialised as in the authors' code.
 
-    Convolutions keep PyTorch's default (uniform within 1 / sqrt(fan_in)), fully connected layers take
-    Kaiming's normal; both are multiplied by the layer's weight scale.
+    Convolutions keep PyTorch's default (uniform within 1 / sqrt(fan_in)), as in the authors' code since 2 October 2020
+    (8d6913d); with ``kaiming_normal`` they take Kaiming's normal (deviation sqrt(2 / fan_in), sqrt(6) times that of the
+    default), as before that day. Fully connected layers always take Kaiming's normal. All are multiplied by the layer's
+    weight scale. PyTorch's default is drawn in any case, so that random numbers are used as there.
     """
     channels, height, width = input_shape
     layer: nn.Conv2d | nn.Linear
@@ -135,6 +142,7 @@ def synapse(spec: Conv | Dense, input_shape: InputShape) -> nn.Module:
         layer = nn.Conv2d(channels, spec.channels, spec.kernel, padding=spec.padding, bias=False)
     else:
         layer = nn.Linear(channels * height * width, spec.features, bias=False)
+    if initial_weights == "kaiming_normal" or isinstance(spec, Dense):
         nn.init.kaiming_normal_(layer.weight)
     with torch.no_grad():
         layer.weight.mul_(spec.weight_scale)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
 from tssl_core.fusing import run_fused
-from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.layers import InitialWeights, SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 
@@ -32,6 +32,8 @@ class Network(nn.Module):
         Makes a pooling module on ``[N, C, H, W]`` from a window size.
     pool_neuron : callable, optional
         Makes the neurons behind a pooling module; without it pooling has none.
+    initial_weights : {"pytorch_default", "kaiming_normal"}
+        Of convolutions, see `tssl_core.layers.synapse`.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Network(nn.Module):
         output_neuron: Callable[[], nn.Module],
         pool: Callable[[int], nn.Module],
         pool_neuron: Callable[[], nn.Module] | None = None,
+        initial_weights: InitialWeights = "pytorch_default",
     ) -> None:
         super().__init__()
         before_first_neuron: OrderedDict[str, nn.Module] = OrderedDict()
@@ -63,7 +66,7 @@ class Network(nn.Module):
                 part[f"{name}_pool"] = TimeFirst(pool(spec.size))
                 make_neuron = pool_neuron
             else:
-                weights = synapse(spec, shape)
+                weights = synapse(spec, shape, initial_weights=initial_weights)
                 flatten = [] if isinstance(spec, Conv) else [nn.Flatten(1)]
                 part[f"{name}_synapse"] = TimeFirst(nn.Sequential(*flatten, weights))
                 make_neuron = output_neuron if is_output else neuron
@@ -115,6 +118,8 @@ class SpikingNetwork(nn.Module):
         See `spiking_psc`.
     neuron_type : type
         Of every neuron, hidden and output.
+    initial_weights : {"pytorch_default", "kaiming_normal"}
+        See `Network`.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class SpikingNetwork(nn.Module):
         tssl: TSSLParams | None = None,
         backend: str = "auto",
         neuron_type: type[TSSLNeuron] = TSSLNeuron,
+        initial_weights: InitialWeights = "pytorch_default",
     ) -> None:
         super().__init__()
         self.lif = lif or LIFParams()
@@ -135,7 +141,15 @@ class SpikingNetwork(nn.Module):
         def neuron() -> TSSLNeuron:
             return neuron_type(self.lif, variant, backend=backend)
 
-        self.layers = Network(architecture, input_shape, classes, neuron=neuron, output_neuron=neuron, pool=SumPool)
+        self.layers = Network(
+            architecture,
+            input_shape,
+            classes,
+            neuron=neuron,
+            output_neuron=neuron,
+            pool=SumPool,
+            initial_weights=initial_weights,
+        )
 
     def forward(self, x: Tensor, time_steps: int | None = None) -> Tensor:
         """Return the output PSC ``[T, B, classes]``.

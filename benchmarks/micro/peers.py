@@ -211,7 +211,13 @@ class SpikeCountModel(Model):
         super().__init__()
         self.time_steps = task.time_steps
         self.network = Network(
-            task.architecture, task.input_shape, task.classes, neuron=neuron, output_neuron=neuron, pool=SumPool
+            task.architecture,
+            task.input_shape,
+            task.classes,
+            neuron=neuron,
+            output_neuron=neuron,
+            pool=SumPool,
+            initial_weights=task.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

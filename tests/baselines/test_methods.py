@@ -1,6 +1,7 @@
 """The contract of a method, for every method and preset that is found."""
 
 import dataclasses
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -9,19 +10,23 @@ from torch import Tensor
 from baselines.method import Method, Model, Task, available_methods, get_method, is_spiking, method_title
 from benchmarks.config import validate_run
 from tssl_core import ParameterError, parse_architecture
-from tssl_core.layers import SpikingLayer
+from tssl_core.architecture import Conv, Dense
+from tssl_core.layers import InitialWeights, SpikingLayer, synapse
 
 METHODS = available_methods()
 NAMES = [
     name for base, method in METHODS.items() for name in (base, *(f"{base}:{preset}" for preset in method.presets))
 ]
+INITIAL_WEIGHTS = get_args(InitialWeights)
+DENSE = ((Dense(features=20), (6, 3, 3)), (Dense(features=10), (20, 1, 1)))
+"""Fully connected layers of the network 6C3-P2-20 on digits."""
+
 ARCHITECTURES = ("20", "6C3-P2-20", "4C3p1d0.2-P2-8")
 
 
-def build(name: str, architecture: str, time_steps: int = 5) -> tuple[Method, Model]:
-    config = validate_run(
-        {"dataset": "digits", "method": name, "architecture": architecture, "time_steps": time_steps, "epochs": 1}
-    )
+def build(name: str, architecture: str, time_steps: int = 5, **settings: Any) -> tuple[Method, Model]:
+    run = {"dataset": "digits", "method": name, "architecture": architecture, "time_steps": time_steps, "epochs": 1}
+    config = validate_run({**run, **settings})
     torch.manual_seed(3)
     method = get_method(name)
     return method, method.build(config.task(), config.method_parameters())
@@ -111,11 +116,17 @@ def test_the_loss_is_a_sum_over_the_batch(name: str) -> None:
     torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("initial_weights", INITIAL_WEIGHTS)
 @pytest.mark.parametrize("name", NAMES)
-def test_methods_share_their_first_weights(name: str) -> None:
-    _, model = build(name, "6C3-P2-20")
-    _, other = build("ann", "6C3-P2-20")
-    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+def test_methods_share_their_first_weights(name: str, initial_weights: InitialWeights) -> None:
+    _, model = build(name, "6C3w2-P2-20", initial_weights=initial_weights)
+    torch.manual_seed(3)
+    expected = [
+        weight
+        for spec, shape in ((Conv(channels=6, kernel=3, weight_scale=2), (1, 8, 8)), *DENSE)
+        for weight in synapse(spec, shape, initial_weights=initial_weights).parameters()
+    ]
+    for mine, theirs in zip(model.parameters(), expected, strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -141,6 +152,17 @@ def test_the_first_weights_of_convolutions_alone_can_be_scaled(name: str) -> Non
     assert all(map(torch.equal, dense, same))
     with pytest.raises(ParameterError, match="initial_conv_scale is 0; expected a positive number"):
         weights(initial_conv_scale=0)
+
+
+@pytest.mark.parametrize(("initial_weights", "scale"), [("pytorch_default", 6**0.5 / 5), ("kaiming_normal", 1 / 5)])
+def test_the_relu_network_has_the_weights_of_he_where_the_scale_undoes_the_architecture(
+    initial_weights: str, scale: float
+) -> None:
+    _, model = build(
+        "ann", "256C3w5-16C3w5-10", initial_weights=initial_weights, parameters={"initial_conv_scale": scale}
+    )
+    conv = list(model.parameters())[1]
+    assert conv.std().item() == pytest.approx((2 / conv[0].numel()) ** 0.5, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["ann", "converted"])

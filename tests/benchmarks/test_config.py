@@ -85,6 +85,16 @@ def test_the_run_key_depends_on_every_value_and_on_nothing_else() -> None:
     assert len(keys | {config.run_key}) == 5
 
 
+def test_a_setting_that_came_later_counts_in_the_key_where_it_is_not_at_its_default_alone() -> None:
+    config, plain = validate_run(BASE), validate_run({**BASE, "initial_weights": "pytorch_default"})
+    assert (config.run_key, config.cell_key) == (plain.run_key, plain.cell_key)
+    assert config.run_key == "ef6d63be1a6e4b17"  # as before there was the setting
+    kaiming = validate_run({**BASE, "initial_weights": "kaiming_normal"})
+    assert kaiming.run_key != config.run_key
+    assert kaiming.cell_key != config.cell_key
+    assert "initial_weights is 'he': input should be 'pytorch_default' or" in refusal(initial_weights="he")
+
+
 def test_a_configuration_survives_the_way_through_json() -> None:
     config = validate_run({**BASE, "architecture": "4C3p1-P2-20"})
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
@@ -232,6 +242,12 @@ def test_a_study_can_extend_another_one(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         (RUN, "'grid' is missing"),
+        (
+            RUN + '[grid]\nmethod = ["ann", "stbp"]\n[methods.ann]\ninitial_weights = "kaiming_normal"\n',
+            "initial_weights of .* is set for ann; expected the same for all methods",
+        ),
+        (RUN + "[grid]\nseed = [0]\n", "'method' is missing"),
+        ('published = { version = "2019" }\n[run]\n[grid]\nseed = [0]\n', "no published configuration has all of"),
         (RUN + '[grid]\nmethod = ["tssl_bp"]\n[[rules]]\nmatch = {}\n', "rules.0.run' is missing"),
         (RUN + "[grid]\nseed = []\n", "grid.seed"),
         (RUN + "[grid]\nseed = 3\n", "grid.seed is 3"),

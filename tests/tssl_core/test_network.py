@@ -1,12 +1,14 @@
 """Layers and networks: shapes, what is constant in time, and what the weights start from."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from tssl_core import ArchitectureError, LIFParams, ParameterError, SpikingNetwork, TSSLParams, parse_architecture
 from tssl_core.architecture import Conv, Dense
-from tssl_core.layers import SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, synapse
+from tssl_core.layers import InitialWeights, SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, synapse
 from tssl_core.maps import scale_over_time
 
 
@@ -97,6 +99,34 @@ def test_weights_start_as_in_the_authors_code() -> None:
     bound = 2 / (16 * 25) ** 0.5
     assert 0.95 * bound < conv.weight.abs().max().item() <= bound
     assert dense.weight.std().item() == pytest.approx(0.5 * (2 / 400) ** 0.5, rel=0.02)
+
+
+def test_kaiming_weights_of_a_convolution_are_drawn_after_those_of_pytorch_as_in_the_authors_code_of_2020() -> None:
+    specs: tuple[Conv | Dense, ...] = (
+        Conv(channels=8, kernel=5, weight_scale=5),
+        Dense(features=40),
+        Conv(channels=4, kernel=3),
+    )
+    torch.manual_seed(5)
+    ours = [synapse(spec, (16, 9, 9), initial_weights="kaiming_normal") for spec in specs]
+    torch.manual_seed(5)
+    for spec, mine in zip(specs, ours, strict=True):
+        if isinstance(spec, Conv):  # whose third axis is time there
+            weight = nn.Conv3d(16, spec.channels, (spec.kernel, spec.kernel, 1), bias=False).weight
+        else:
+            weight = nn.Linear(16 * 9 * 9, spec.features, bias=False).weight
+        nn.init.kaiming_normal_(weight)
+        assert torch.equal(next(mine.parameters()).flatten(), spec.weight_scale * weight.flatten())
+
+
+def test_kaiming_weights_of_convolutions_are_sqrt_6_times_as_wide_as_those_of_pytorch() -> None:
+    torch.manual_seed(0)
+    spec = Conv(channels=64, kernel=5)
+    default, kaiming = (
+        next(synapse(spec, (16, 9, 9), initial_weights=name).parameters()).std().item()
+        for name in get_args(InitialWeights)
+    )
+    assert kaiming / default == pytest.approx(6**0.5, rel=0.02)
 
 
 def test_weights_are_clamped_in_place() -> None:
