@@ -15,7 +15,9 @@ from torch import Tensor
 
 from benchmarks.micro.timing import interleaved_medians, record
 from tssl_core import LIFParams, TSSLParams, reference
-from tssl_core.kernels import available, cpu, resolve
+from tssl_core.kernels import available, resolve
+from tssl_core.kernels.buffers import BUFFERS
+from tssl_core.kernels.fusion import NOTHING
 
 SHAPES = ((5, 50, 32, 28, 28), (5, 10, 256, 32, 32), (100, 50, 12, 32, 32))
 TIME_STEPS = (1, 2, 5, 10, 20, 50, 100)
@@ -45,14 +47,14 @@ def passes(grad_psc: Tensor, current: Tensor, monkeypatch: pytest.MonkeyPatch) -
     """Both passes of the kernels, once they are found equal to the reference, and of the floor."""
     backend = resolve("cpu")
     part = grad_psc[:, :2].contiguous(), current[:, :2].contiguous()
-    assert torch.equal(backend.forward(part[1], LIF, TSSL), reference.forward(part[1], LIF))
+    assert torch.equal(backend.forward(part[1], LIF, TSSL, NOTHING)[0], reference.forward(part[1], LIF))
     expected = reference.backward(*part, LIF, TSSL)
-    assert (backend.gradient(*part, (LIF, TSSL)) - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert (backend.gradient(*part, None, (LIF, TSSL)) - expected).abs().max() <= 1e-5 * expected.abs().max()
     output = torch.empty_like(current)
-    monkeypatch.setattr(cpu.LIBRARY, "output_like", lambda _tensor: output)
+    monkeypatch.setattr(BUFFERS, "empty_strided", lambda *_: output)
     return {
-        "forward": partial(backend.forward, current, LIF, TSSL),
-        "backward": partial(backend.gradient, grad_psc, current, (LIF, TSSL)),
+        "forward": partial(backend.forward, current, LIF, TSSL, NOTHING),
+        "backward": partial(backend.gradient, grad_psc, current, None, (LIF, TSSL)),
         "copy": partial(output.copy_, current),
         "add": partial(torch.add, grad_psc, current, out=output),
     }

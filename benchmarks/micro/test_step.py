@@ -1,11 +1,13 @@
 """A whole training step of each of the paper's networks, and beside it the part that no neuron can take away.
 
 *products alone* runs the convolutions and matrix products of the same step, forward and backward, on the same shapes
-and in the same memory order, and nothing else. *reference* is the same step with neurons in plain PyTorch. Both
-backends have to give the same loss and, to rounding, the same gradient before they are timed.
+and in the same memory order, and nothing else. *not fused* is the step with the gain of the input, dropout and pooling
+apart from the neurons, and *reference* that with neurons in plain PyTorch, too. All have to give the same loss and, to
+rounding, the same gradient before they are timed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.training import make_optimizer, train_step
 from tssl_core import parse_architecture
 from tssl_core.architecture import InputShape
+from tssl_core.kernels import scan
 
 
 class Step(NamedTuple):
@@ -97,23 +100,42 @@ def products_alone(model: Model, inputs: Tensor) -> Callable[[], None]:
     return run
 
 
+@contextmanager
+def nothing_fused() -> Iterator[None]:
+    """Have neurons and what is around them done one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "can_fuse", lambda _current, _fusion: False)
+        yield
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
     """Forward, loss, backward, clipping, AdamW, clamping."""
     step = STEPS[name]
     inputs, labels = batch_of(step)
-    models = {"suite": model_of(step, "auto"), "reference": model_of(step, "reference")}
-    for got, expected in zip(*(gradients(model, inputs, labels) for model in models.values()), strict=True):
-        assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
+    models = {
+        "suite": model_of(step, "auto"),
+        "not fused": model_of(step, "auto"),
+        "reference": model_of(step, "reference"),
+    }
+    own = {"not fused": nothing_fused()(gradients)}
+    loss, *gradient = gradients(models["suite"], inputs, labels)
+    for key in ("not fused", "reference"):
+        expected_loss, *expected_gradient = own.get(key, gradients)(models[key], inputs, labels)
+        assert torch.equal(loss, expected_loss)
+        for got, expected in zip(gradient, expected_gradient, strict=True):
+            assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
     functions: dict[str, Callable[[], object]] = {
         key: partial(train_step, model, make_optimizer(model, OptimizerConfig()), inputs, labels, grad_clip=1.0)
         for key, model in models.items()
     }
     slow = {"reference": functions.pop("reference")}
+    functions["not fused"] = nothing_fused()(functions["not fused"])
     functions["products alone"] = products_alone(models["suite"], inputs)
     milliseconds = interleaved_medians(functions, rounds=ROUNDS) | interleaved_medians(slow, rounds=2)
     ratio = {
         "suite / products": milliseconds["suite"] / milliseconds["products alone"],
+        "not fused / suite": milliseconds["not fused"] / milliseconds["suite"],
         "reference / suite": milliseconds["reference"] / milliseconds["suite"],
     }
     label = f"{name} {step.architecture}, T = {step.time_steps}, batch {step.batch_size}"
