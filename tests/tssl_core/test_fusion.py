@@ -83,6 +83,7 @@ CASES = {
     "pooling of one channel": Case((5, 3, 1, 4, 4), pool=Pooling(2, 1.1)),
     "pooling of many channels": Case((5, 2, 300, 4, 6), pool=Pooling(2, 0.25)),
     "rows larger than a tile": Case((9, 1, 64, 3, 40), pool=Pooling(2, 1.1)),
+    "rows larger than a tile, with a border": Case((9, 1, 64, 5, 41), pool=Pooling(2, 1.1), dropout=True),
     "everything": Case((1, 3, 19, 9, 7), steps=5, pool=Pooling(2, 1.1), dropout=True, pool_dropout=True),
     "everything before a dense layer": Case((1, 3, 19, 6, 7), 5, Pooling(2, 1.1), True, True, flat=True),
     "no pooling before a dense layer": Case((5, 3, 19, 5, 6), flat=True),

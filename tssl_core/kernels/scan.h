@@ -24,8 +24,9 @@ enum {
     GROUP = 64,             /* neurons in a group: four registers of AVX-512 in float32 */
     FETCH_AHEAD = 512,      /* neurons between a group and that whose rows it fetches */
     STREAM_BYTES = 8 << 20, /* a larger output goes to memory past the caches */
+    LINE = 64,              /* bytes of a cache line */
     STEP = 16,              /* channels that are copied at once; memory for a tile has room for so many more */
-    TILE_BYTES = 48 << 10,  /* of the currents or outputs of a layer's tile, which are to stay in the caches */
+    TILE_BYTES = 96 << 10,  /* of the currents or outputs of a layer's tile, which are to stay in the caches */
     MIN_WORK = 16 << 10,    /* elements for which waking another thread pays */
 };
 
@@ -81,7 +82,7 @@ INLINE const void *load_row(const void *row, size_t bytes, size_t group_bytes, v
 /* Fetch the row of a later group; past the end of the array nothing happens. */
 INLINE void fetch_row(const void *row, size_t group_bytes)
 {
-    for (size_t line = 0; line < group_bytes; line += 64)
+    for (size_t line = 0; line < group_bytes; line += LINE)
         __builtin_prefetch((const char *)row + line);
 }
 
@@ -96,10 +97,11 @@ INLINE void stream_row(void *row, size_t bytes, const void *values)
 #endif
 }
 
-/* Whether to stream an array that a kernel writes: every row of a group has to be aligned for that. */
+/* Whether to stream an array that a kernel writes: every row of a group has to be of whole cache lines, as parts of them
+ * take longer than the way through the caches. */
 INLINE int should_stream(const struct scan *scan, int array, size_t size)
 {
-    return scan->stream && (uintptr_t)scan->arrays[array] % 16 == 0 && scan->strides[array] * size % 16 == 0;
+    return scan->stream && (uintptr_t)scan->arrays[array] % LINE == 0 && scan->strides[array] * size % LINE == 0;
 }
 
 /* Where a kernel writes a row of a group: in place, or in `spare`, from where store_row takes it. */
