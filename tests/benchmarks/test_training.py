@@ -282,7 +282,7 @@ def test_a_model_without_need_of_calibration_has_no_training_sample_read(monkeyp
     training = prepare(config_of(), Execution(device="cpu"), DIGITS)
     train, batch, read = training.data.train, ImageSplit.batch, []
 
-    def noted(split: ImageSplit, indices: Tensor, augmentation: None = None) -> tuple[Tensor, Tensor]:
+    def noted(split: ImageSplit, indices: Tensor, changes: None = None) -> tuple[Tensor, Tensor]:
         read.append(split is train)
         return batch(split, indices, augmentation)
 
