@@ -297,7 +297,6 @@ class Execution:
                 f"device {self.device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices"
             )
 
-
     def precision_of(self, config: RunConfig) -> Precision:
         """Precision that the products of a run have here.
 

@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Recorded(Generic[R]):
-    """A function that behaves as the one it is made of, and on the GPU runs as one CUDA graph after the first few calls.
+    """A function that behaves as the one it is made of, and runs as one CUDA graph after the first few calls.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class Batch:
 
 
 def draw_epoch(split: Split, draws: Draws, *, batch_size: int, passes: int) -> list[Batch]:
-    """Draw the batches of an epoch, which goes so many times through all samples; the last of each pass may be short."""
+    """Draw the batches of an epoch, so many passes through all samples; the last of each pass may be short."""
     orders = [torch.randperm(len(split), generator=draws.order) for _ in range(passes)]
     return [
         Batch(indices, split.draw(len(indices), draws.augmentation))

@@ -10,6 +10,7 @@ from statistics import median
 import torch
 
 from benchmarks.config import Execution, RunConfig
+from benchmarks.cuda_graph import WARM_UP, Recorded
 from benchmarks.datasets.dataset import Data, Split, data_root, get_dataset
 from benchmarks.datasets.stand_in import stand_in
 from benchmarks.metrics import samples_at_once, synchronise
@@ -172,14 +173,24 @@ def seconds_of_step(training: Training) -> float:
     train, config = training.data.train, training.config
     size = min(config.batch_size, len(train))
 
-    def step(samples: int) -> None:
-        training.step(*train.batch(torch.arange(samples), training.state.draws.augmentation))
-
     training.model.train()
     training.model.start_epoch(1)
+    device = training.device
+    recording = device.type == "cuda" and training.execution.cuda_graphs
+    take = Recorded(training.counted_step, device) if recording else training.counted_step
+
+    def step(samples: int) -> None:
+        changes = train.draw(samples, training.state.draws.augmentation)
+        take(*train.batch(torch.arange(samples), changes))
+
     share = max(1, size // WARM_UP_SHARE)
     part = warm(lambda: step(share), training.device) * size / share
-    return part if part > SLOW else repeated(lambda: step(size), training.device)
+    if part > SLOW:
+        return part
+    if recording:
+        for _ in range(WARM_UP + 1):
+            step(size)
+    return repeated(lambda: step(size), training.device)
 
 
 @torch.no_grad()

@@ -28,7 +28,12 @@ HALF: Mapping[Precision, torch.dtype] = MappingProxyType({"bfloat16": torch.bflo
 """Those of 16 bits, and their types."""
 
 
-LOSS_SCALE: Mapping[Precision, float] = MappingProxyType({"float16": 1.0})
+LOSS_SCALE: Mapping[Precision, float] = MappingProxyType({"float16": 2.0**6})
+"""Gradients are so many times as large on their way back, and divided by it before they are clipped, which is exact.
+
+Below 2^-14 float16 has fewer digits. Of the gradients of MNIST's and FashionMNIST's CNN, those of currents are at most
+1, and up to nine tenths of them smaller than that; those of weights stay below 50, far from the largest number, 65504.
+"""
 
 
 def precision_on(device: torch.device, asked: Precision) -> Precision:

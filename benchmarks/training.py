@@ -248,7 +248,8 @@ def train_step(
         summed.backward()
     else:
         (summed * loss_scale).backward()
-        torch._foreach_mul_([weights.grad for weights in model.parameters() if weights.grad is not None], 1 / loss_scale)
+        gradients = [weights.grad for weights in model.parameters() if weights.grad is not None]
+        torch._foreach_mul_(gradients, 1 / loss_scale)
     if grad_clip:
         clip_grad_norm_(model.parameters(), grad_clip)
     optimizer.step()

@@ -149,8 +149,7 @@ def test_only_training_images_are_changed_at_random(tree: Path) -> None:
 
     def drawn(split_name: str, seed: int) -> torch.Tensor:
         split: Split = getattr(data, split_name)
-        images = split.batch(indices, split.draw(len(indices), torch.Generator().manual_seed(seed)))[0]
-        return images
+        return split.batch(indices, split.draw(len(indices), torch.Generator().manual_seed(seed)))[0]
 
     assert not torch.equal(drawn("train", 0), drawn("train", 1))
     assert torch.equal(drawn("train", 0), drawn("train", 0))

@@ -223,9 +223,9 @@ def test_random_streams_are_the_same_for_all_methods(monkeypatch: pytest.MonkeyP
     batch, held_out = ImageSplit.batch, set()
     batches: list[tuple[list[int], Tensor]] = []
 
-    def noted(split: ImageSplit, indices: Tensor, draw: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        inputs, labels = batch(split, indices, draw)
-        if draw is not None:
+    def noted(split: ImageSplit, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        inputs, labels = batch(split, indices, changes)
+        if changes is not None:
             batches.append((indices.tolist(), inputs))
         return inputs, labels
 
