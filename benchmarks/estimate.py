@@ -89,6 +89,10 @@ class Estimate:
             f"  a run takes {in_words(min(seconds))} to {in_words(max(seconds))}",
         ]
         on_cpu = torch.device(self.execution.device).type == "cpu"
+        if at_once > 1 and not on_cpu:
+            lines.append(
+                f"  that is if runs do not slow each other down; if one alone fills the GPU, {in_words(sum(seconds))}"
+            )
         if total > DAY and on_cpu:
             lines.append(
                 f"  this machine's CPU needs {total / DAY:.1f} days for it; --profile quick is a reduced study, and "

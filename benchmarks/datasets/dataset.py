@@ -342,9 +342,16 @@ def _user_cache() -> Path:
 
 
 @cache
+def _found() -> tuple[Mapping[str, Dataset], Mapping[str, str]]:
+    """Datasets by name, and files of this package that need what is not installed."""
+    lacking: dict[str, str] = {}
+    datasets = discover(benchmarks.datasets, Dataset, lacking)  # type: ignore[type-abstract]
+    return MappingProxyType(datasets), MappingProxyType(lacking)
+
+
 def available_datasets() -> Mapping[str, Dataset]:
-    """Every dataset in this package, by name."""
-    return MappingProxyType(discover(benchmarks.datasets, Dataset))  # type: ignore[type-abstract]
+    """Every dataset in this package by name, but for those that need a package which is not installed."""
+    return _found()[0]
 
 
 def get_dataset(name: str) -> Dataset:
@@ -357,5 +364,7 @@ def get_dataset(name: str) -> Dataset:
     """
     datasets = available_datasets()
     if name not in datasets:
-        raise ConfigError(f"unknown dataset {name!r}; expected one of {', '.join(datasets)}")
+        lacking = ", ".join(f"those of {file}.py need {package}" for file, package in _found()[1].items())
+        more = f" ({lacking}, which is not installed)" if lacking else ""
+        raise ConfigError(f"unknown dataset {name!r}; expected one of {', '.join(datasets)}{more}")
     return datasets[name]
