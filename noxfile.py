@@ -24,6 +24,7 @@ STUDIES = {
     "nmnist_simulated": "The same on recordings simulated from MNIST, which are not N-MNIST",
     "ablation": "Published versions and single changes of TSSL-BP on FashionMNIST",
     "learning_rates": "Learning rates for FashionMNIST, 400-400, judged by held-out samples",
+    "precision": "Precision of products, from float32 to 16 bits, on MNIST's and FashionMNIST's CNN; needs a GPU",
     "time_steps": "How many time steps FashionMNIST needs, 400-400",
     "sequences": "Target spike sequences instead of classes, by small networks; nothing to download",
 }
