@@ -6,7 +6,7 @@ import pandas as pd
 
 from baselines.method import available_methods
 from benchmarks.nested import flatten
-from reports.cells import TERMS, percent
+from reports.cells import TERMS, percent, precision_of
 from reports.published import METHOD
 from reports.settings import cells_in_order, changes, counterpart, distinctions, of_main_setting
 from reports.statistics import paired_difference
@@ -42,7 +42,7 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
                 _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
                 for runs in cells
             ]
-    return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T")))
+    return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T", "precision")))
 
 
 def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object]:
@@ -57,6 +57,7 @@ def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) 
         "variant": name.partition(":")[2] or "(as it is)",
         "changes": (_of_preset(name) if changed is None else changed) or NOTHING,
         "settings": settings.get(runs["cell_key"].iloc[0], NOTHING),
+        "precision": precision_of(runs, beside),
         "n": len(runs),
         "last epoch %": percent(runs["accuracy_last"]),
         "best epoch %": percent(runs["accuracy_best"]),
