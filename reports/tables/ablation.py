@@ -27,8 +27,9 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        A row a variant, the method itself first; none if no cell of the method has a variant beside it. Other
-        settings of the method itself are set beside its main one, see `of_main_setting`, variants as in `counterpart`.
+        A row a variant, the method itself first; none if no cell of the method has a variant or another precision
+        beside it. Other settings of the method itself are set beside its main one, see `of_main_setting`, variants
+        as in `counterpart`.
     """
     family = finished[finished["method"].str.partition(":")[0] == method]
     rows: list[dict[str, object]] = []
@@ -36,7 +37,8 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
         cells = cells_in_order(group, settings)
         own = [runs for runs in cells if runs["method"].iloc[0] == method]
-        if own and len(own) < len(cells):
+        several = len(own) > 1 and pd.concat(own)["precision"].nunique() > 1
+        if own and (several or len(own) < len(cells)):
             main = of_main_setting(pd.concat(own))
             rows += [
                 _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
