@@ -25,6 +25,7 @@ STUDIES = {
     "published": "The authors' configurations of June and September 2020 and of their last version",
     "ablation": "Published versions and single changes of TSSL-BP on FashionMNIST",
     "learning_rates": "Learning rates for FashionMNIST, 400-400, judged by held-out samples",
+    "precision": "Precision of products, from float32 to 16 bits, on MNIST's and FashionMNIST's CNN; needs a GPU",
     "time_steps": "How many time steps FashionMNIST needs, 400-400",
     "sequences": "Target spike sequences instead of classes, by small networks; nothing to download",
 }

@@ -5,7 +5,7 @@ high percentile, and reset by subtraction. Here the weights stay those of the Re
 the height of its spikes are the percentile, which gives the same spikes as rescaled weights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -93,6 +93,13 @@ class ConvertedModel(ANNModel):
             return super().forward(inputs)
         return self.network.encode_directly(inputs, self.time_steps)
 
+    def python_state(self) -> Hashable:
+        """The thresholds, which are set anew before each evaluation."""
+        return tuple(neuron.params for neuron in self._neurons())
+
+    def _neurons(self) -> list[ConvertedNeuron]:
+        return [module for module in self.modules() if isinstance(module, ConvertedNeuron)]
+
     @torch.no_grad()
     def calibrate(self, inputs: Iterable[Tensor]) -> None:
         """Set each layer's threshold to the percentile of its ReLU activations on `inputs`.
@@ -100,7 +107,7 @@ class ConvertedModel(ANNModel):
         All non-zero activations are held at once, about the memory of evaluating as many samples in one step.
         """
         was_training = self.training
-        neurons = [module for module in self.modules() if isinstance(module, ConvertedNeuron)]
+        neurons = self._neurons()
         self.eval()
         for neuron in neurons:
             neuron.train()  # ReLU, while dropout stays off

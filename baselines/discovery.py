@@ -8,8 +8,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+OWN = ("tssl_core", "baselines", "benchmarks")
+"""Packages that are never taken for one that is not installed."""
 
-def discover(package: ModuleType, kind: type[T]) -> dict[str, T]:
+
+def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, T]:
     """Instantiate every concrete subclass of `kind` that has a ``name`` and is defined in a module of `package`.
 
     Parameters
@@ -18,6 +21,9 @@ def discover(package: ModuleType, kind: type[T]) -> dict[str, T]:
         Its modules are imported; subpackages are left alone.
     kind : type
         The contract.
+    lacking : dict, optional
+        Gets the modules that need a package which is not installed, by name, and that package; without it, such a
+        module is an error.
 
     Returns
     -------
@@ -31,7 +37,13 @@ def discover(package: ModuleType, kind: type[T]) -> dict[str, T]:
     """
     found: dict[str, T] = {}
     for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        try:
+            module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        except ModuleNotFoundError as error:
+            if lacking is None or error.name is None or error.name.partition(".")[0] in OWN:
+                raise
+            lacking[module_info.name] = error.name.partition(".")[0]
+            continue
         for value in vars(module).values():
             if not _is_plugin(value, kind, module):
                 continue

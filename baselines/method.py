@@ -5,12 +5,13 @@ are the same for all. A new file here with a subclass of `Method` appears in eve
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 import baselines
@@ -64,9 +65,20 @@ class Model(nn.Module, ABC):
     ----------
     spiking_output : bool
         Whether the last spiking layer is the output layer; if not, the output layer does not spike.
+    products : torch.dtype, optional
+        Type of 16 bits for convolutions and matrix products, set by the harness; None leaves them in float32.
     """
 
     spiking_output: ClassVar[bool] = True
+    products: torch.dtype | None = None
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return what `forward` does, in float32 where products have another type."""
+        if self.products is None:
+            return super().__call__(inputs)  # type: ignore[no-any-return]
+        with torch.autocast(inputs.device.type, dtype=self.products):
+            output: Tensor = super().__call__(inputs)
+        return output.float()
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
@@ -126,6 +138,13 @@ class Model(nn.Module, ABC):
         What it does may depend on `epoch` alone and not on earlier calls, so that a run that is resumed in the middle
         is the run that was not interrupted.
         """
+
+    def python_state(self) -> Hashable:
+        """What a pass through the model depends on beside its inputs, tensors and mode, and may change between epochs.
+
+        A CUDA graph that was recorded of the model is of use as long as this is equal.
+        """
+        return None
 
 
 class Method(ABC):

@@ -1,5 +1,6 @@
 """TSSL-BP (Zhang & Li, NeurIPS 2020); the neuron and its gradient are in `tssl_core`."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -150,6 +151,10 @@ class TSSLBPModel(Model):
         for module in self.modules():
             if isinstance(module, TSSLNeuron):
                 module.tssl = self.parameters_.gradient_in(epoch)
+
+    def python_state(self) -> Hashable:
+        """The variant of the gradient that is taken."""
+        return tuple(module.tssl for module in self.modules() if isinstance(module, TSSLNeuron))
 
 
 class TSSLBP(Method):

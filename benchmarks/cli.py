@@ -81,6 +81,13 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         help="on a GPU, record a training step and replay it, which takes Python less time",
     )
     parser.add_argument(
+        "--cudnn-benchmark",
+        action=switch,
+        default=defaults.cudnn_benchmark,
+        help="on a GPU, let cuDNN time its deterministic algorithms and keep the fastest, which other processes may "
+        "not choose (default: for a precision of 16 bits)",
+    )
+    parser.add_argument(
         "--threads", type=positive, metavar="N", help="of torch on the CPU (default: all cores, shared among --jobs)"
     )
     parser.add_argument("--fresh", action="store_true", help="run again what is already there, from the start")
@@ -116,6 +123,7 @@ def execution_of(arguments: argparse.Namespace) -> Execution:
         threads=arguments.threads,
         elsewhere=getattr(arguments, "address", None) is not None,
         cuda_graphs=arguments.cuda_graphs,
+        cudnn_benchmark=arguments.cudnn_benchmark,
     )
 
 
@@ -150,6 +158,8 @@ def study_of(arguments: argparse.Namespace) -> Study:
     # What bits depend on beside the configuration belongs to the command that makes the numbers again.
     jobs, threads = getattr(arguments, "jobs", 1), arguments.threads
     options = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
+    if (benchmark := arguments.cudnn_benchmark) is not None:
+        options += " --cudnn-benchmark" if benchmark else " --no-cudnn-benchmark"
     return replace(study, command=study.command + options)
 
 

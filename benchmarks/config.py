@@ -16,14 +16,16 @@ from baselines.method import Method, Task, get_method
 from benchmarks.datasets.dataset import Dataset, get_dataset
 from benchmarks.errors import ConfigError
 from benchmarks.nested import merge
+from benchmarks.precision import HALF, Precision, precision_on
 from tssl_core.architecture import parse_architecture
 from tssl_core.layers import InitialWeights
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 RUN_KEY_LENGTH = 16
 
-LATER_SETTINGS = ("initial_weights",)
-"""Keys of `RunConfig` that there were not always: at their default they do not count in a run's key, which stays."""
+LATER_SETTINGS = ("initial_weights", "precision")
+"""Settings of `RunConfig` that came after the first results: at their default they are no part of the keys of a run, so
+that results of before keep theirs."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -80,6 +82,8 @@ class RunConfig(BaseModel):
         2020, or Kaiming's normal, as before. Times the layer's weight scale. See `tssl_core.layers.synapse`.
     protocol : str
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
+    precision : {"float32", "tf32", "bfloat16", "float16"}
+        Type of convolutions and matrix products on a GPU, see `benchmarks.precision`; all else is in float32.
     """
 
     model_config = STRICT
@@ -99,6 +103,7 @@ class RunConfig(BaseModel):
     evaluate_on: Literal["test", "held_out"] = Field(default="test", validate_default=True)
     initial_weights: InitialWeights = "pytorch_default"
     protocol: str = "custom"
+    precision: Precision = "tf32"
 
     @field_validator("dataset")
     @classmethod
@@ -155,15 +160,17 @@ class RunConfig(BaseModel):
     @property
     def run_key(self) -> str:
         """Hash of the whole configuration: what a finished run is recognised by."""
-        return _hash(self.model_dump(mode="json", exclude=self._later_at_default()))
+        return _hash(self._identity())
 
     @property
     def cell_key(self) -> str:
         """Hash of all of the configuration but its seed: what the runs of one cell of a study have in common."""
-        return _hash(self.model_dump(mode="json", exclude={"seed", *self._later_at_default()}))
+        return _hash(self._identity("seed"))
 
-    def _later_at_default(self) -> set[str]:
-        return {name for name in LATER_SETTINGS if getattr(self, name) == type(self).model_fields[name].default}
+    def _identity(self, *without: str) -> dict[str, Any]:
+        """All values but those of some settings, and of `LATER_SETTINGS` that are at their default."""
+        at_default = {name for name, default in later_defaults().items() if getattr(self, name) == default}
+        return self.model_dump(mode="json", exclude={*without, *at_default})
 
     @property
     def title(self) -> str:
@@ -193,6 +200,13 @@ class RunConfig(BaseModel):
         """Return the dataset's parameters as its own frozen dataclass."""
         dataset = get_dataset(self.dataset)
         return dataset.for_run(_validated(dataset, self.dataset_parameters), self.seed)
+
+
+@functools.cache
+def later_defaults() -> Mapping[str, Any]:
+    """Values that runs of before `LATER_SETTINGS` had in effect."""
+    fields = RunConfig.model_fields
+    return {name: fields[name].default for name in LATER_SETTINGS if name in fields}
 
 
 def parameters_of(name: str, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
@@ -257,7 +271,12 @@ class Execution:
     elsewhere : bool
         Whether the runs take place on other machines, so that the device need not be here.
     cuda_graphs : bool
-        Whether training steps are recorded as CUDA graphs on a GPU, see `benchmarks.cuda_graph`.
+        Whether training steps and evaluations are recorded as CUDA graphs on a GPU, see `benchmarks.cuda_graph`.
+    cudnn_benchmark : bool, optional
+        Whether cuDNN times its deterministic algorithms and keeps the fastest, see `benchmarks.determinism`. None is
+        for runs in 16 bits only, which are for speed: processes may choose, and then round, differently.
+    gpu_share : float
+        Part of a GPU's memory that runs of this process may take, in (0, 1].
     """
 
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
@@ -268,6 +287,8 @@ class Execution:
     threads: int | None = None
     elsewhere: bool = False
     cuda_graphs: bool = True
+    cudnn_benchmark: bool | None = None
+    gpu_share: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse devices that torch does not know or that are not here, and less than one thread."""
@@ -281,6 +302,20 @@ class Execution:
             raise ConfigError(
                 f"device {self.device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices"
             )
+
+    def precision_of(self, config: RunConfig) -> Precision:
+        """Precision that the products of a run have here.
+
+        Raises
+        ------
+        ConfigError
+            If the device does not compute in it.
+        """
+        return precision_on(torch.device(self.device), config.precision)
+
+    def benchmarks_cudnn(self, config: RunConfig) -> bool:
+        """Whether cuDNN chooses by time in a run."""
+        return config.precision in HALF if self.cudnn_benchmark is None else self.cudnn_benchmark
 
 
 def validate_run(values: Mapping[str, Any]) -> RunConfig:

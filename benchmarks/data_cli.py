@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Dataset, available_datasets, data_root, get_dataset
@@ -45,6 +44,8 @@ def add_data_root(parser: argparse.ArgumentParser) -> None:
 
 def list_command(arguments: argparse.Namespace) -> int:
     """List the datasets: size on disk, sources, and whether their files are there."""
+    from tabulate import tabulate  # which training does without
+
     root = data_root(arguments.data_root)
     rows = []
     for name, dataset in available_datasets().items():

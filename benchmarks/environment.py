@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.config import Execution
 from benchmarks.determinism import describe_determinism
+from benchmarks.precision import Precision, precision_on
 from tssl_core.kernels import resolve
 
 
@@ -30,12 +31,14 @@ class Environment:
         See `code_checksum`: unlike the commit, it tells two states of a changed checkout apart.
     backend, device : str
         What ran the neurons, by its own name even if it was chosen by ``auto``; and where.
+    precision : str
+        Of convolutions and matrix products as they were computed, see `benchmarks.precision`.
     processor, cores, threads : str, int, int
         Model, its cores, and the threads that torch uses.
     determinism : str
         PyTorch's switches, see `describe_determinism`.
     platform, python, torch, torchvision : str
-        Versions.
+        Versions; of torchvision, which not all data need, ``none`` where it is not installed.
     data_source, data_checksum : str
         Where the dataset came from, and the SHA-256 of its content.
     """
@@ -45,6 +48,7 @@ class Environment:
     code_checksum: str
     backend: str
     device: str
+    precision: Precision
     processor: str
     cores: int
     threads: int
@@ -64,8 +68,10 @@ class Environment:
         return {name: str(getattr(self, name)) for name in names}
 
 
-def describe_environment(execution: Execution, *, command: str, data_source: str, data_checksum: str) -> Environment:
-    """Look at the machine that the runs of `execution` take place on.
+def describe_environment(
+    execution: Execution, *, command: str, data_source: str, data_checksum: str, precision: Precision = "tf32"
+) -> Environment:
+    """Look at the machine that the runs of `execution` take place on; `precision` is what they ask for.
 
     Raises
     ------
@@ -79,6 +85,7 @@ def describe_environment(execution: Execution, *, command: str, data_source: str
         code_checksum=code_checksum(),
         backend=resolve(execution.backend, device).name,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        precision=precision_on(device, precision),
         processor=processor_name(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
@@ -86,10 +93,18 @@ def describe_environment(execution: Execution, *, command: str, data_source: str
         platform=platform.platform(),
         python=platform.python_version(),
         torch=torch.__version__,
-        torchvision=metadata.version("torchvision"),
+        torchvision=version_of("torchvision"),
         data_source=data_source,
         data_checksum=data_checksum,
     )
+
+
+def version_of(package: str) -> str:
+    """Version of an installed package, or ``none``."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def commit() -> str:

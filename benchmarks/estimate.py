@@ -10,6 +10,7 @@ from statistics import median
 import torch
 
 from benchmarks.config import Execution, RunConfig
+from benchmarks.cuda_graph import WARM_UP, Recorded
 from benchmarks.datasets.dataset import Data, Split, data_root, get_dataset
 from benchmarks.datasets.stand_in import stand_in
 from benchmarks.metrics import samples_at_once, synchronise
@@ -88,6 +89,10 @@ class Estimate:
             f"  a run takes {in_words(min(seconds))} to {in_words(max(seconds))}",
         ]
         on_cpu = torch.device(self.execution.device).type == "cpu"
+        if at_once > 1 and not on_cpu:
+            lines.append(
+                f"  that is if runs do not slow each other down; if one alone fills the GPU, {in_words(sum(seconds))}"
+            )
         if total > DAY and on_cpu:
             lines.append(
                 f"  this machine's CPU needs {total / DAY:.1f} days for it; --profile quick is a reduced study, and "
@@ -172,14 +177,24 @@ def seconds_of_step(training: Training) -> float:
     train, config = training.data.train, training.config
     size = min(config.batch_size, len(train))
 
-    def step(samples: int) -> None:
-        training.step(*train.batch(torch.arange(samples), training.state.draws.augmentation))
-
     training.model.train()
     training.model.start_epoch(1)
+    device = training.device
+    recording = device.type == "cuda" and training.execution.cuda_graphs
+    take = Recorded(training.counted_step, device) if recording else training.counted_step
+
+    def step(samples: int) -> None:
+        changes = train.draw(samples, training.state.draws.augmentation)
+        take(*train.batch(torch.arange(samples), changes))
+
     share = max(1, size // WARM_UP_SHARE)
     part = warm(lambda: step(share), training.device) * size / share
-    return part if part > SLOW else repeated(lambda: step(size), training.device)
+    if part > SLOW:
+        return part
+    if recording:
+        for _ in range(WARM_UP + 1):
+            step(size)
+    return repeated(lambda: step(size), training.device)
 
 
 @torch.no_grad()

@@ -14,12 +14,13 @@ import torch
 from benchmarks.checkpoints import RunCheckpoints
 from benchmarks.config import Execution, RunConfig
 from benchmarks.datasets.dataset import Data, data_root, get_dataset
-from benchmarks.determinism import choose_deterministic_kernels
+from benchmarks.determinism import choose_deterministic_kernels, describe_determinism
 from benchmarks.environment import Environment, describe_environment
 from benchmarks.errors import LockedError, TrackingError
 from benchmarks.executors.executor import Outcome, Task
 from benchmarks.failures import free_memory, status_and_reason
 from benchmarks.interruption import cause_of
+from benchmarks.precision import choose_precision
 from benchmarks.records import RunRecord, Status
 from benchmarks.tracking import RunTracker, Tracker
 from benchmarks.training import prepare
@@ -68,12 +69,12 @@ class Site:
 
         Raises
         ------
-        DatasetError, BackendUnavailableError
-            If data or backend are not to be had.
+        DatasetError, BackendUnavailableError, ConfigError
+            If data or backend are not to be had, or the device does not compute in the run's precision.
         """
+        precision = self.execution.precision_of(config)
         key = data_key(config)
         if key not in self.loaded:
-            choose_deterministic_kernels()
             if self.execution.threads is not None:
                 torch.set_num_threads(self.execution.threads)
             data = load_data(config, data_root(self.execution.data_root))
@@ -83,7 +84,10 @@ class Site:
                     self.execution, command=self.command, data_source=data.source, data_checksum=data.checksum()
                 ),
             )
-        return self.loaded[key]
+        data, environment = self.loaded[key]
+        choose_deterministic_kernels(benchmark=self.execution.benchmarks_cudnn(config))
+        choose_precision(torch.device(self.execution.device), config.precision)
+        return data, replace(environment, precision=precision, determinism=describe_determinism())
 
     def checkpoints(self, config: RunConfig) -> RunCheckpoints | None:
         """Return the checkpoints of a run, if there are to be any."""

@@ -14,6 +14,7 @@ from benchmarks.errors import CheckpointError, LockedError
 from benchmarks.estimate import estimate_entries
 from benchmarks.executors.executor import Executor
 from benchmarks.executors.in_process import InProcess
+from benchmarks.failures import free_memory
 from benchmarks.plan import Entry, plan_of
 from benchmarks.progress import Progress
 from benchmarks.records import Status
@@ -81,7 +82,7 @@ def run_study(
     tally: Counter[Status] = Counter()
     if not cells:
         return tally
-    execution = replace(execution, threads=execution.threads or executor.threads)
+    execution = replace(execution, threads=execution.threads or executor.threads, gpu_share=executor.gpu_share)
     site = Site(study.name, study.command, execution, reopen or (lambda: tracker), fresh)
     site.tracker = tracker  # open already, in this process
     _make_folder(execution.checkpoints)
@@ -128,4 +129,5 @@ def _prepared(site: Site, plan: Sequence[Entry], executor: Executor, *, estimati
         expected = estimate.seconds
     if executor.at_once > 1:
         site.loaded.clear()  # each worker loads its own
+        free_memory()
     return expected

@@ -22,7 +22,9 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
         help="keep the runs with this value, such as method=stbp or seed=0,1; may be repeated, all must hold",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="run the first N of those that are not done")
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="runs at a time, each in its own process")
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="runs at a time, a process each (default: 1)"
+    )
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:

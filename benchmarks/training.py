@@ -18,8 +18,9 @@ from benchmarks.cuda_graph import Recorded
 from benchmarks.datasets.dataset import Data, Split, first, hold_out
 from benchmarks.denormals import denormals_as_zero
 from benchmarks.determinism import choose_deterministic_kernels
+from benchmarks.epoch_steps import EpochSteps, draw_epoch
 from benchmarks.errors import DivergedError
-from benchmarks.memory import keep_freed_memory
+from benchmarks.memory import bound_gpu_memory, keep_freed_memory
 from benchmarks.metrics import (
     ActivityMeter,
     MemoryMeter,
@@ -31,6 +32,7 @@ from benchmarks.metrics import (
     synchronise,
     throughput,
 )
+from benchmarks.precision import choose_precision, loss_scale
 from benchmarks.records import EpochRecord, RunRecord
 from benchmarks.seeding import as_global_stream, generator_for, seed_for
 from benchmarks.tasks.choice import task_type_of
@@ -84,83 +86,92 @@ class Training:
         DivergedError
             When the loss of an epoch is not finite.
         """
+        recording = self.device.type == "cuda" and self.execution.cuda_graphs
+        steps = EpochSteps(self.data.train, self.counted_step, self.device, recording=recording)
+        # With the model as it is, meters could watch; a recording they do not see.
+        forward = Recorded[Tensor](self.model, self.device) if recording else None
         for epoch in range(len(self.state.history) + 1, self.config.epochs + 1):
-            self.state.history.append(self._run_epoch(epoch))
+            self.state.history.append(self._run_epoch(epoch, steps, forward))
             yield self.state.history[-1]
 
-    def _run_epoch(self, epoch: int) -> EpochRecord:
+    def _run_epoch(self, epoch: int, steps: EpochSteps, forward: Recorded[Tensor] | None) -> EpochRecord:
         start = time.perf_counter()
         with as_global_stream(self.state.draws.dropout), denormals_as_zero():
-            train_loss, train_accuracy = self._train_epoch(epoch)
+            train_loss, train_accuracy = self._train_epoch(epoch, steps)
         synchronise(self.device)
         trained = time.perf_counter()
         held_out = self.data.held_out
-        evaluation = self._evaluate(self.data.test)
+        evaluation = self._evaluate(self.data.test, forward=forward)
+        chosen_by = None if held_out is None else self._evaluate(held_out, forward=forward)
         return EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
             test_accuracy=evaluation.accuracy,
-            held_out_accuracy=None if held_out is None else self._evaluate(held_out).accuracy,
+            held_out_accuracy=None if chosen_by is None else chosen_by.accuracy,
             train_seconds=trained - start,
             test_seconds=time.perf_counter() - trained,
             measures=evaluation.measures,
             rasters=self.task_type.output_rasters(self.model, self.data.test, self.device, epoch=epoch),
         )
 
-    def _batches(self) -> list[Tensor]:
-        """Order of the samples in an epoch, in batches."""
-        samples, draw, size = len(self.data.train), self.state.draws.order, self.config.batch_size
-        orders = [torch.randperm(samples, generator=draw) for _ in range(self.data.passes)]
-        if self.device.type == "cuda":
-            orders = [order.pin_memory() for order in orders]  # what is pinned is copied to a GPU without waiting
-        return [batch for order in orders for batch in order.split(size)]
-
     def step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of the optimiser, see `train_step`."""
-        clip = self.config.optimizer.grad_clip
-        return train_step(self.model, self.state.optimizer, inputs, targets, grad_clip=clip, loss=self.task_type.loss)
+        return train_step(
+            self.model,
+            self.state.optimizer,
+            inputs,
+            targets,
+            grad_clip=self.config.optimizer.grad_clip,
+            loss=self.task_type.loss,
+            loss_scale=loss_scale(self.config.precision),
+        )
 
-    def _counted_step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+    def counted_step(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Take one step; its loss, and how many samples were recognised."""
         loss, output = self.step(inputs, targets)
         return loss, self.task_type.correct(self.model, output, targets)
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float | None]:
-        split, device = self.data.train, self.device
-        step = (
-            Recorded(self._counted_step, device)
-            if device.type == "cuda" and self.execution.cuda_graphs
-            else self._counted_step
-        )
-        # Sums stay on the device: reading them each step would make a GPU wait.
-        loss_sum, correct = torch.zeros((), device=device), None
+    def _train_epoch(self, epoch: int, steps: EpochSteps) -> tuple[float, float | None]:
+        split, passes, size = self.data.train, self.data.passes, self.config.batch_size
         self.model.train()
         self.model.start_epoch(epoch)
+        batches = draw_epoch(split, self.state.draws, batch_size=size, passes=passes)
+        taken = steps.epoch(batches, self.model.python_state())
         progress = self.execution.progress
-        bar = tqdm(self._batches(), desc=f"epoch {epoch}", leave=False, disable=not progress, unit="step")
-        for indices in bar:
-            inputs, targets = split.batch(indices, self.state.draws.augmentation)
-            loss, found = step(inputs, targets)
-            loss_sum += loss
-            if found is not None:
-                correct = found.clone() if correct is None else correct.add_(found)
-        shown = self.data.passes * len(split)
+        for _ in tqdm(taken, f"epoch {epoch}", len(batches), leave=False, disable=not progress, unit="step"):
+            pass
+        loss_sum, correct = steps.sums()
+        shown = passes * len(split)
         mean_loss = float(loss_sum) / shown
         if not torch.isfinite(loss_sum):
             raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
         return mean_loss, None if correct is None else int(correct) / shown
 
-    def _evaluate(self, split: Split, *meters: ActivityMeter | OperationMeter, all_of_it: bool = False) -> Evaluation:
-        """Judge the model; `meters` watch, but do not see the calibration."""
+    def _evaluate(
+        self,
+        split: Split,
+        *meters: ActivityMeter | OperationMeter,
+        all_of_it: bool = False,
+        forward: Recorded[Tensor] | None = None,
+    ) -> Evaluation:
+        """Judge the model, by its recorded pass if there is one; `meters` watch, but do not see the calibration."""
         train, steps, widest = self.data.train, self.config.time_steps, widest_layer(self.config.task())
         batches = torch.arange(min(CALIBRATION_SAMPLES, len(train))).split(samples_at_once(steps, widest))
         self.model.calibrate(train.batch(indices)[0].to(self.device) for indices in batches)
+        if forward is not None:
+            forward.hold(self.model.python_state())
         with ExitStack() as watch:
             for meter in meters:
                 watch.enter_context(meter.watching())
             return self.task_type.evaluate(
-                self.model, split, self.device, time_steps=steps, widest_layer=widest, all_of_it=all_of_it
+                self.model,
+                split,
+                self.device,
+                time_steps=steps,
+                widest_layer=widest,
+                all_of_it=all_of_it,
+                forward=forward,
             )
 
     def finish(self, history: list[EpochRecord]) -> RunRecord:
@@ -208,6 +219,7 @@ def train_step(
     *,
     grad_clip: float,
     loss: Callable[[Model, Tensor, Tensor], Tensor] = lambda model, output, targets: model.loss(output, targets),
+    loss_scale: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Take one step of the optimiser.
 
@@ -221,6 +233,8 @@ def train_step(
         Global norm of the gradient, 0 for none.
     loss : callable
         Of a model, its output and the targets; by default the model's own, for classes.
+    loss_scale : float
+        A power of two by which gradients are larger on their way back; taken out again before they are clipped.
 
     Returns
     -------
@@ -230,7 +244,12 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     output = model(inputs)
     summed = loss(model, output, targets)
-    summed.backward()
+    if loss_scale == 1:
+        summed.backward()
+    else:
+        (summed * loss_scale).backward()
+        gradients = [weights.grad for weights in model.parameters() if weights.grad is not None]
+        torch._foreach_mul_(gradients, 1 / loss_scale)
     if grad_clip:
         clip_grad_norm_(model.parameters(), grad_clip)
     optimizer.step()
@@ -265,12 +284,16 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     device = torch.device(execution.device)
     if device.type == "cpu":
         keep_freed_memory()
-    choose_deterministic_kernels()
+    elif device.type == "cuda":
+        bound_gpu_memory(device, execution.gpu_share)
+    choose_deterministic_kernels(benchmark=execution.benchmarks_cudnn(config))
+    products = choose_precision(device, config.precision)
     memory = MemoryMeter(device)
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
     model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
+    model.products = products
     state = TrainingState(model, make_optimizer(model, config.optimizer), Draws.of(config.seed, device))
     cut = _cut(config, data, device)
     return Training(config, execution, cut, state, memory, task_type_of(config, cut))

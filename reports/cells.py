@@ -22,6 +22,11 @@ def mean_and_std(values: pd.Series) -> tuple[float, float | None]:
     return float(values.mean()), None if pd.isna(std) else float(std)
 
 
+def precision_of(*cells: pd.DataFrame) -> str:
+    """What convolutions and matrix products of some runs were computed in; several, if it was not the same in all."""
+    return ", ".join(sorted({str(name) for runs in cells for name in runs["precision"]}))
+
+
 def percent(values: pd.Series) -> str:
     """``89.75 ± 0.03`` for fractions, or the mean alone where there is no standard deviation."""
     mean, std = mean_and_std(values)

@@ -15,7 +15,18 @@ from reports.tables.cells import NOTHING, SILENT, about, mean_in_words, number, 
 IDENTITY = [*TERMS, "method", "time_steps"]
 """What a cell of one study and a cell of the other must have in common to be compared."""
 
-FACTS = ("commit", "code_checksum", "backend", "device", "processor", "threads", "python", "torch", "data_checksum")
+FACTS = (
+    "commit",
+    "code_checksum",
+    "backend",
+    "device",
+    "precision",
+    "processor",
+    "threads",
+    "python",
+    "torch",
+    "data_checksum",
+)
 MACHINE = ("device", "processor", "threads")
 AT = "@"
 

@@ -35,7 +35,8 @@ RENDERED = ROOT / "reports" / "rendered"
 Studies: TypeAlias = Mapping[str, Results]
 Blocks: TypeAlias = dict[str, str]
 
-COLUMNS = ("network", "method", "T", "epochs", "settings", "n", "last epoch %", "best epoch %", "published %", "silent")
+TOLD = ("network", "method", "T", "epochs", "settings", "precision", "n")
+COLUMNS = (*TOLD, "last epoch %", "best epoch %", "published %", "silent")
 
 LEDGER = """\
 *Ours*: mean ± standard deviation of the best test epoch over n seeds. *Reduced protocol*: fewer epochs or samples than
@@ -70,7 +71,8 @@ def findings_blocks(studies: Studies) -> Blocks:
     """The tables that the findings are about."""
     own = [studies[name].finished for name in OF_THE_PAPER]
     accuracy = comparison_table(pd.concat([runs[runs["method"] == METHOD] for runs in own]))
-    shown = ["dataset", "network", "epochs", "n", "last epoch %", "best epoch %", "published %", "difference"]
+    shown = ["dataset", "network", "epochs", "precision", "n", "last epoch %", "best epoch %"]
+    shown += ["published %", "difference"]
     silence = [
         entry
         for entry in _ledger_of(studies)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from baselines.tssl_bp_presets import PUBLISHED
-from reports.cells import CELL, TERMS, on_equal_terms, percent
+from reports.cells import CELL, TERMS, on_equal_terms, percent, precision_of
 from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.evidence import by_strength, concerned, reductions, strongest
 from reports.published import METHOD
@@ -191,7 +191,7 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
                 shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
                 if setting := settings.get(theirs["cell_key"].iloc[0]):
                     shown += f" with {setting}"
-                return _entry(claim, own, shown, judgement, seeds=difference.n)
+                return _entry(claim, pd.concat([own, theirs]), shown, judgement, seeds=difference.n)
         return None
 
     return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
@@ -208,7 +208,7 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
             return None
         shown = f"T = {claim.time_steps}: {percent(few[BEST])}; T = {most}: {percent(many[BEST])}"
         judgement = judge_difference(difference.times(100), claim.margin)
-        return _entry(claim, few, shown, judgement, seeds=difference.n)
+        return _entry(claim, pd.concat([few, many]), shown, judgement, seeds=difference.n)
 
     return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
 
@@ -274,4 +274,6 @@ def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
 def _protocol(runs: pd.DataFrame, deviations: list[str], seeds: int | None = None) -> str:
     n = len(runs) if seeds is None else seeds
     whole = [] if any("epochs" in text for text in deviations) else [f"{runs['epochs'].iloc[0]} epochs"]
-    return "; ".join([f"n = {n}", *whole, *deviations])
+    precision = precision_of(runs)
+    products = [] if precision == "float32" else [f"products in {precision}"]
+    return "; ".join([f"n = {n}", *whole, *products, *deviations])

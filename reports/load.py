@@ -206,6 +206,9 @@ def _results(
         runs[column] = pd.to_numeric(runs[column]).astype("Int64")
     for column in METRIC_COLUMNS:
         runs[column] = pd.to_numeric(runs[column]).astype(float)
+    # Before it was kept, products on a GPU were as PyTorch has them by default, which was called TF32 from then on.
+    by_device = runs["device"].isna().mask(runs["device"] == "cpu", True).map({True: "float32", False: "tf32"})
+    runs["precision"] = runs["precision"].astype(object).fillna(by_device)
     runs["evaluate_on"] = runs["evaluate_on"].astype(object).fillna("test")
     # Reports of before it was kept have no key of the whole configuration: what they do have must do.
     like = runs[[name for name in IDENTITY if name != "seed"]].astype(str).agg(" ".join, axis=1)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from baselines.method import method_title
 from reports import tables, wording
-from reports.cells import TERMS
+from reports.cells import TERMS, precision_of
 from reports.claims import claims_about
 from reports.commands import merged
 from reports.figures.gallery import FigureSection, draw_figures
@@ -31,6 +31,7 @@ ENVIRONMENT = (
     "code_checksum",
     "backend",
     "device",
+    "precision",
     "processor",
     "cores",
     "threads",
@@ -90,7 +91,20 @@ def _summary(results: Results) -> str:
     counts = results.runs["status"].value_counts()
     runs = ", ".join(f"{counts[status]} {status}" for status in sorted(counts.index))
     commands = ", then ".join(f"`{command}`" for command in merged(results.runs["command"].dropna()))
-    return f"Made by {commands or 'an unknown command'}. Profile: {protocols}. Runs: {runs}."
+    made = f"Made by {commands or 'an unknown command'}. Profile: {protocols}. Runs: {runs}."
+    return f"{made} {_precision(results.runs)}"
+
+
+def _precision(runs: pd.DataFrame) -> str:
+    """What products were computed in, and which cells are of more than one such kind."""
+    kinds = runs["precision"].value_counts()
+    if len(kinds) == 1:
+        return f"Convolutions and matrix products: {kinds.index[0]}."
+    told = ", ".join(f"{name} in {kinds[name]} runs" for name in sorted(kinds.index))
+    mixed = [cell for _, cell in runs.groupby("cell_key", sort=True) if cell["precision"].nunique() > 1]
+    names = sorted({f"{method_title(cell['method'].iloc[0])} ({precision_of(cell)})" for cell in mixed})
+    means = f" Means over runs of both: {', '.join(names)}." if names else ""
+    return f"Convolutions and matrix products: {told}.{means}"
 
 
 def _claims(results: Results) -> Iterator[str]:

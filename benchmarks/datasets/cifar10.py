@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision import datasets as torchvision_datasets
 from torchvision.datasets.utils import calculate_md5
 
-from benchmarks.datasets.augmentation import crop_and_flip
+from benchmarks.datasets.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
 from benchmarks.datasets.image_folder import FolderImages, read_image_folder
 from benchmarks.datasets.sources import Source
@@ -131,7 +131,7 @@ def _read_batches(root: Path, *, train: bool) -> LabelledImages:
 
 
 def _data(train: LabelledImages, test: LabelledImages, source: str) -> Data:
-    return Data(ImageSplit(*train, MEAN, STD, augment=crop_and_flip), ImageSplit(*test, MEAN, STD), source)
+    return Data(ImageSplit(*train, MEAN, STD, augment=CROP_AND_FLIP), ImageSplit(*test, MEAN, STD), source)
 
 
 def _describe(train: FolderImages, test: FolderImages) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,12 +15,11 @@ from torch import Tensor
 
 import benchmarks.datasets
 from baselines.discovery import discover
+from benchmarks.datasets.augmentation import Augmentation
 from benchmarks.datasets.sources import DATA_ROOT_VARIABLE as DATA_ROOT_VARIABLE
 from benchmarks.datasets.sources import Source, prepare
 from benchmarks.errors import ConfigError
 from tssl_core.architecture import InputShape
-
-Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Split(Protocol):
@@ -29,15 +28,25 @@ class Split(Protocol):
     def __len__(self) -> int:
         """Number of samples."""
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    @property
+    def on_device(self) -> bool:
+        """Whether its device alone makes a batch, the same way for all indices, so that a CUDA graph can hold it."""
+
+    def draw(self, samples: int, draw: torch.Generator) -> Tensor | None:
+        """What decides on random changes of so many training samples, from a generator on the CPU.
+
+        ``[..., samples]``, int64, on the CPU; a split that knows no changes draws nothing and returns None.
+        """
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Inputs and labels, or target spike trains, of some samples, ready for a network.
 
         Parameters
         ----------
         indices : Tensor
             Positions of the samples, ``[B]``, int64, on any device.
-        augmentation : Generator, optional
-            CPU generator to draw random changes from, for training; a split that knows none draws nothing.
+        changes : Tensor, optional
+            What `draw` returned for so many samples, on any device; without it nothing is changed.
 
         Returns
         -------
@@ -53,6 +62,11 @@ class Split(Protocol):
         """The same split with its batches on another device."""
 
 
+def indices_of(split: Split, device: torch.device) -> Tensor:
+    """Positions of all samples in order, where the split wants them: copied there batch by batch, a GPU would wait."""
+    return torch.arange(len(split), device=device if split.on_device else None)
+
+
 @dataclass(frozen=True)
 class Subset:
     """Some samples of a split.
@@ -62,7 +76,7 @@ class Subset:
     whole : Split
         Where they are taken from; nothing is copied.
     indices : Tensor
-        Which, and in which order; ``[N]``, int64, on the CPU.
+        Which, and in which order; ``[N]``, int64.
     """
 
     whole: Split
@@ -71,19 +85,29 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    @property
+    def on_device(self) -> bool:
+        """As of the whole."""
+        return self.whole.on_device
+
+    def draw(self, samples: int, draw: torch.Generator) -> Tensor | None:
+        """Draw what the whole does."""
+        return self.whole.draw(samples, draw)
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return inputs and labels, see `Split.batch`."""
-        return self.whole.batch(self.indices[indices.cpu()], augmentation)
+        return self.whole.batch(self.indices[indices.to(self.indices.device)], changes)
 
     def checksum(self) -> str:
         """Return the SHA-256 of the whole and of which samples these are."""
         digest = hashlib.sha256(self.whole.checksum().encode())
-        digest.update(self.indices.numpy().tobytes())
+        digest.update(self.indices.cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> "Subset":
         """Return the same samples with their batches on another device."""
-        return Subset(self.whole.to(device), self.indices)
+        whole = self.whole.to(device)
+        return Subset(whole, self.indices.to(device) if whole.on_device else self.indices)
 
 
 def first(split: Split, samples: int | None) -> Split:
@@ -136,8 +160,8 @@ class ImageSplit:
         Of the pixels of each channel, in units of `white`.
     white : int
         The value of a white pixel.
-    augment : callable, optional
-        Takes bytes ``[B, C, H, W]`` and a CPU generator, and returns changed bytes of that shape.
+    augment : Augmentation, optional
+        Of the bytes, for training.
     """
 
     images: Tensor
@@ -145,18 +169,23 @@ class ImageSplit:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     white: int = 255
-    augment: Augment | None = None
+    augment: Augmentation | None = None
+    on_device = True
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(self, samples: int, draw: torch.Generator) -> Tensor | None:
+        """Draw what its augmentation needs."""
+        return None if self.augment is None else self.augment.draw(samples, draw)
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return normalised images ``[B, C, H, W]``, float32, and labels ``[B]``."""
         # From memory that is not pinned, the copy waits nonetheless.
         indices = indices.to(self.images.device, non_blocking=True)
         images = self.images[indices]
-        if self.augment is not None and augmentation is not None:
-            images = self.augment(images, augmentation)
+        if self.augment is not None and changes is not None:
+            images = self.augment.change(images, changes.to(images.device, non_blocking=True))
         mean, std = self._mean_and_std
         return images.float().div_(self.white).sub_(mean).div_(std), self.labels[indices]
 
@@ -313,9 +342,16 @@ def _user_cache() -> Path:
 
 
 @cache
+def _found() -> tuple[Mapping[str, Dataset], Mapping[str, str]]:
+    """Datasets by name, and files of this package that need what is not installed."""
+    lacking: dict[str, str] = {}
+    datasets = discover(benchmarks.datasets, Dataset, lacking)  # type: ignore[type-abstract]
+    return MappingProxyType(datasets), MappingProxyType(lacking)
+
+
 def available_datasets() -> Mapping[str, Dataset]:
-    """Every dataset in this package, by name."""
-    return MappingProxyType(discover(benchmarks.datasets, Dataset))  # type: ignore[type-abstract]
+    """Every dataset in this package by name, but for those that need a package which is not installed."""
+    return _found()[0]
 
 
 def get_dataset(name: str) -> Dataset:
@@ -328,5 +364,7 @@ def get_dataset(name: str) -> Dataset:
     """
     datasets = available_datasets()
     if name not in datasets:
-        raise ConfigError(f"unknown dataset {name!r}; expected one of {', '.join(datasets)}")
+        lacking = ", ".join(f"those of {file}.py need {package}" for file, package in _found()[1].items())
+        more = f" ({lacking}, which is not installed)" if lacking else ""
+        raise ConfigError(f"unknown dataset {name!r}; expected one of {', '.join(datasets)}{more}")
     return datasets[name]

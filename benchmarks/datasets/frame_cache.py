@@ -75,6 +75,7 @@ class EventSplit:
     parameters: FrameParameters
     digest: str
     device: torch.device = CPU
+    on_device = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -83,9 +84,13 @@ class EventSplit:
     def _starts(self) -> NDArray[np.int64]:
         return np.concatenate([[0], self.counts.sum(1, dtype=np.int64).cumsum()])
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        """Draw nothing: it knows no random changes."""
+        del samples, draw
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return spike trains ``[T, B, 2, 34, 34]``, float32, and labels ``[B]``."""
-        del augmentation
+        del changes
         samples = indices.cpu().numpy()
         steps = steps_of_bins(self.counts.shape[1], self.time_steps, self.parameters)
         used = int((steps >= 0).sum())  # always the first ones

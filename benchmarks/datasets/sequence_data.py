@@ -114,13 +114,18 @@ class SequenceSplit:
 
     inputs: Tensor
     targets: Tensor
+    on_device = True
 
     def __len__(self) -> int:
         return self.inputs.shape[1]
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        """Draw nothing: it knows no random changes."""
+        del samples, draw
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return inputs ``[T, B, inputs, 1, 1]`` and targets ``[T, B, neurons]``, 0 or 1, float32."""
-        del augmentation
+        del changes
         indices = indices.to(self.inputs.device)
         return self.inputs[:, indices].float()[..., None, None], self.targets[:, indices].float()
 

@@ -36,13 +36,18 @@ class RandomSplit:
     classes: int
     time_steps: int | None
     device: torch.device
+    on_device = False
 
     def __len__(self) -> int:
         return self.samples
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        """Draw nothing: it knows no random changes."""
+        del samples, draw
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return random inputs and labels, see `Split.batch`."""
-        del augmentation
+        del changes
         labels = torch.randint(self.classes, (len(indices),), device=self.device)
         if self.time_steps is None:
             return torch.randn(len(indices), *self.input_shape, device=self.device), labels

@@ -74,6 +74,10 @@ class Executor(Protocol):
     def threads(self) -> int | None:
         """Threads that torch may use in a run if nothing else is asked for; None for torch's own choice."""
 
+    @property
+    def gpu_share(self) -> float:
+        """Part of a GPU's memory that a run may take, in (0, 1], where several share one."""
+
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Yield each cell and how it ended, in the order in which they end.
 

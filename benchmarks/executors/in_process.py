@@ -16,6 +16,7 @@ class InProcess:
 
     at_once: int = 1
     threads: int | None = None
+    gpu_share: float = 1.0
 
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Carry out one cell after another, see `Executor.outcomes`."""

@@ -45,6 +45,11 @@ class Processes:
         """A worker's share of the cores: with more threads than cores, OpenMP's threads wait for each other."""
         return max(1, usable_cores() // self.at_once)
 
+    @property
+    def gpu_share(self) -> float:
+        """An equal part for each worker: all are on the same GPU, and what one takes too much another lacks."""
+        return 1 / self.at_once
+
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Give each worker that is free the next cell until all have ended, see `Executor.outcomes`."""
         waiting = deque(Task(cell) for cell in cells)

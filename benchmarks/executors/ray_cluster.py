@@ -59,6 +59,11 @@ class RayCluster:
         """As many as a run has cores."""
         return self.cpus_per_run
 
+    @property
+    def gpu_share(self) -> float:
+        """What a run is given of a GPU."""
+        return self.gpus_per_run if 0 < self.gpus_per_run < 1 else 1.0
+
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Submit all cells, and a lost one again, see `Executor.outcomes`."""
         with self._connected() as ray:

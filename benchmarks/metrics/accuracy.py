@@ -1,9 +1,12 @@
 """Accuracy of the decision, after the whole window and after each time step."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.dataset import Split, indices_of
 from benchmarks.metrics.confusion import ConfusionMatrix
 
 EVALUATION_BATCH = 500
@@ -29,6 +32,7 @@ def accuracy_at_steps(
     time_steps: int = 1,
     widest_layer: int = 1,
     confusion: ConfusionMatrix | None = None,
+    forward: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[float, ...]:
     """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
 
@@ -42,6 +46,8 @@ def accuracy_at_steps(
         T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
     confusion : ConfusionMatrix, optional
         Counts the decisions after the whole window.
+    forward : callable, optional
+        Takes the place of the model's own, see `benchmarks.tasks.task_type`.
 
     Returns
     -------
@@ -50,9 +56,9 @@ def accuracy_at_steps(
     """
     model.eval()
     correct = torch.zeros(1, dtype=torch.int64, device=device)
-    for indices in torch.arange(len(split)).split(samples_at_once(time_steps, widest_layer)):
+    for indices in indices_of(split, device).split(samples_at_once(time_steps, widest_layer)):
         inputs, labels = split.batch(indices)
-        decisions = model.running_scores(model(inputs.to(device))).argmax(-1)
+        decisions = model.running_scores((forward or model)(inputs.to(device))).argmax(-1)
         labels = labels.to(device)
         correct = correct + (decisions == labels).sum(1)
         if confusion:

@@ -1,6 +1,6 @@
 """Which class a sample is of: the largest score decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,11 +42,18 @@ class Classification:
         time_steps: int,
         widest_layer: int,
         all_of_it: bool = False,
+        forward: Callable[[Tensor], Tensor] | None = None,
     ) -> Evaluation:
         """Find the accuracy after each time step, and in the end which classes are taken for which."""
         confusion = ConfusionMatrix(self.classes) if all_of_it else None
         accuracies = accuracy_at_steps(
-            model, split, device, time_steps=time_steps, widest_layer=widest_layer, confusion=confusion
+            model,
+            split,
+            device,
+            time_steps=time_steps,
+            widest_layer=widest_layer,
+            confusion=confusion,
+            forward=forward,
         )
         return Evaluation(
             accuracy=accuracies[-1],

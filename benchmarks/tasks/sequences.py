@@ -1,6 +1,6 @@
 """Target spike trains: each output neuron is to spike when its target does (docs/sequences.md)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.dataset import Split, indices_of
 from benchmarks.metrics import Raster, samples_at_once
 from benchmarks.metrics.raster import as_text
 from benchmarks.metrics.spike_trains import SequenceRule, nearest_train, sequence_measures
@@ -63,12 +63,13 @@ class Sequences:
         time_steps: int,
         widest_layer: int,
         all_of_it: bool = False,
+        forward: Callable[[Tensor], Tensor] | None = None,
     ) -> Evaluation:
         """Compare all outputs with their targets."""
         model.eval()
         parts = [
-            spikes_and_targets(model, split, indices, device)
-            for indices in torch.arange(len(split)).split(samples_at_once(time_steps, widest_layer))
+            spikes_and_targets(model, split, indices, device, forward=forward)
+            for indices in indices_of(split, device).split(samples_at_once(time_steps, widest_layer))
         ]
         output, target = (torch.cat(trains, dim=1) for trains in zip(*parts, strict=True))
         measures = sequence_measures(output, target, self.rule, all_of_them=all_of_it)
@@ -111,10 +112,17 @@ class Sequences:
         return values
 
 
-def spikes_and_targets(model: Model, split: Split, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+def spikes_and_targets(
+    model: Model,
+    split: Split,
+    indices: Tensor,
+    device: torch.device,
+    *,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
     """Run some samples through a model; its spikes and what they should be, bool, ``[T, B, neurons]``."""
     inputs, targets = split.batch(indices)
-    return model.output_spikes(model(inputs.to(device))), targets.to(device).bool()
+    return model.output_spikes((forward or model)(inputs.to(device))), targets.to(device).bool()
 
 
 def raster_epochs(epochs: int) -> set[int]:

@@ -1,6 +1,6 @@
 """The contract of a type of task: the part of a run that depends on what the dataset wants for an output."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,6 +53,7 @@ class TaskType(Protocol):
         time_steps: int,
         widest_layer: int,
         all_of_it: bool = False,
+        forward: Callable[[Tensor], Tensor] | None = None,
     ) -> Evaluation:
         """Judge a model.
 
@@ -66,6 +67,9 @@ class TaskType(Protocol):
             T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
         all_of_it : bool
             Whether to measure also what is only asked of the final model.
+        forward : callable
+            Does what the model does with inputs of a batch; what it returns may be overwritten by the next call. By
+            default the model itself.
         """
 
     def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:

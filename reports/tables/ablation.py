@@ -6,7 +6,7 @@ import pandas as pd
 
 from baselines.method import available_methods
 from benchmarks.nested import flatten
-from reports.cells import TERMS, percent
+from reports.cells import TERMS, percent, precision_of
 from reports.published import METHOD
 from reports.settings import cells_in_order, changes, counterpart, distinctions, of_main_setting
 from reports.statistics import paired_difference
@@ -27,8 +27,9 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        A row a variant, the method itself first; none if no cell of the method has a variant beside it. Other
-        settings of the method itself are set beside its main one, see `of_main_setting`, variants as in `counterpart`.
+        A row a variant, the method itself first; none if no cell of the method has a variant or another precision
+        beside it. Other settings of the method itself are set beside its main one, see `of_main_setting`, variants
+        as in `counterpart`.
     """
     family = finished[finished["method"].str.partition(":")[0] == method]
     rows: list[dict[str, object]] = []
@@ -36,13 +37,14 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
         cells = cells_in_order(group, settings)
         own = [runs for runs in cells if runs["method"].iloc[0] == method]
-        if own and len(own) < len(cells):
+        several = len(own) > 1 and pd.concat(own)["precision"].nunique() > 1
+        if own and (several or len(own) < len(cells)):
             main = of_main_setting(pd.concat(own))
             rows += [
                 _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
                 for runs in cells
             ]
-    return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T")))
+    return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T", "precision")))
 
 
 def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object]:
@@ -57,6 +59,7 @@ def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) 
         "variant": name.partition(":")[2] or "(as it is)",
         "changes": (_of_preset(name) if changed is None else changed) or NOTHING,
         "settings": settings.get(runs["cell_key"].iloc[0], NOTHING),
+        "precision": precision_of(runs, beside),
         "n": len(runs),
         "last epoch %": percent(runs["accuracy_last"]),
         "best epoch %": percent(runs["accuracy_best"]),

@@ -6,7 +6,7 @@ from baselines.method import is_spiking, method_title
 from reports.cells import CELL, percent
 from reports.published import Published, published_for
 from reports.settings import VALUE, swept, told_apart
-from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_empty
+from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_constant, without_empty
 
 
 def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
                 "silent": mean_in_words(runs["silent_fraction"], SILENT),
             }
         )
-    return without_empty(pd.DataFrame(rows))
+    return without_constant(without_empty(pd.DataFrame(rows)), ("precision",))
 
 
 def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import mean_and_std, percent
+from reports.cells import mean_and_std, percent, precision_of
 from reports.settings import cells_in_order, distinctions
 from tssl_core.architecture import parse_architecture
 
@@ -45,6 +45,7 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
                 **about(first),
                 "training samples": NOTHING if pd.isna(first["train_samples"]) else f"{first['train_samples']:,}",
                 "settings": settings.get(first["cell_key"], NOTHING),
+                "precision": precision_of(runs),
                 "n": len(runs),
             },
             runs,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
-from reports.cells import TERMS
+from reports.cells import TERMS, precision_of
 from reports.published import METHOD
 from reports.settings import cells_in_order, counterpart, distinctions
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, without_empty
+from reports.tables.cells import NOTHING, without_constant, without_empty
 
 NOISE = "within the seeds' spread"
 
@@ -43,7 +43,7 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
             if _same_steps(theirs, ours[0])
             and (row := _row(theirs, counterpart(theirs, ours, settings), settings)) is not None
         ]
-    table = without_empty(pd.DataFrame(rows))
+    table = without_constant(without_empty(pd.DataFrame(rows)), ("precision",))
     return table if table.empty else table.sort_values(["dataset", "T", "method"], kind="stable", ignore_index=True)
 
 
@@ -70,6 +70,7 @@ def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) 
         "T": ours["time_steps"].iloc[0],
         "method": method_title(theirs["method"].iloc[0]),
         "settings": _either(theirs, ours, settings),
+        "precision": precision_of(theirs, ours),
         "n": last.n,
         **{f"{name}, points": str(value) for name, value in differences.items()},
         "last epoch is": last.in_words(NOISE),

@@ -221,12 +221,16 @@ class InDouble:
     """A split whose images are float64: then no spike hangs on how a sum was rounded."""
 
     images: ImageSplit
+    on_device = True
+
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        del samples, draw
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        inputs, labels = self.images.batch(indices, augmentation)
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        inputs, labels = self.images.batch(indices, changes)
         return inputs.double(), labels
 
     def checksum(self) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmarks.datasets.augmentation import CROP_PADDING, crop_and_flip, cut
+from benchmarks.datasets.augmentation import CROP_AND_FLIP, CROP_PADDING, cut, draw_crops
 from benchmarks.datasets.dataset import ImageSplit
 
 OFFSETS = 2 * CROP_PADDING + 1
@@ -15,6 +15,10 @@ OFFSETS = 2 * CROP_PADDING + 1
 
 def some_images(count: int, *, height: int = 32, width: int = 32) -> Tensor:
     return torch.randint(0, 256, (count, 3, height, width), generator=seeded(1)).to(torch.uint8)
+
+
+def crop_and_flip(images: Tensor, draw: torch.Generator) -> Tensor:
+    return cut(images, draw_crops(len(images), draw))
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -25,7 +29,7 @@ def seeded(seed: int) -> torch.Generator:
 def test_every_offset_cuts_and_mirrors_as_torchvision_does_image_by_image(width: int) -> None:
     top, left, mirrored = torch.cartesian_prod(torch.arange(OFFSETS), torch.arange(OFFSETS), torch.arange(2)).T
     images = some_images(len(top), width=width)
-    changed = cut(images, top, left, mirrored.bool())
+    changed = cut(images, torch.stack([top, left, mirrored]))
     assert (changed.dtype, changed.shape) == (torch.uint8, images.shape)
     for i, image in enumerate(images):
         padded = transforms.pad(image, [CROP_PADDING])
@@ -61,9 +65,9 @@ def test_equal_generators_change_equally_and_one_generator_goes_on() -> None:
 
 def test_a_split_changes_bytes_before_it_normalises_and_only_for_training() -> None:
     images = some_images(6)
-    split = ImageSplit(images, torch.arange(6), (0.5,) * 3, (0.25,) * 3, augment=crop_and_flip)
+    split = ImageSplit(images, torch.arange(6), (0.5,) * 3, (0.25,) * 3, augment=CROP_AND_FLIP)
     indices = torch.tensor([4, 1])
     normalised = partial(transforms.normalize, mean=[0.5] * 3, std=[0.25] * 3)
     expected = normalised(crop_and_flip(images[indices], seeded(5)).float() / 255)
-    torch.testing.assert_close(split.batch(indices, seeded(5))[0], expected)
+    torch.testing.assert_close(split.batch(indices, split.draw(2, seeded(5)))[0], expected)
     torch.testing.assert_close(split.batch(indices)[0], normalised(images[indices].float() / 255))

@@ -17,7 +17,7 @@ from PIL import Image
 from torchvision import datasets as torchvision_datasets
 
 from benchmarks.datasets.cifar10 import CIFAR10, CLASSES, MEAN, STD
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, data_root, first
+from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Split, data_root, first
 from benchmarks.errors import DatasetError
 from tests.benchmarks.test_datasets import check_contract
 
@@ -148,9 +148,8 @@ def test_only_training_images_are_changed_at_random(tree: Path) -> None:
     data, indices = CIFAR10().load(tree), torch.arange(10)
 
     def drawn(split_name: str, seed: int) -> torch.Tensor:
-        draw = torch.Generator().manual_seed(seed)
-        images: torch.Tensor = getattr(data, split_name).batch(indices, draw)[0]
-        return images
+        split: Split = getattr(data, split_name)
+        return split.batch(indices, split.draw(len(indices), torch.Generator().manual_seed(seed)))[0]
 
     assert not torch.equal(drawn("train", 0), drawn("train", 1))
     assert torch.equal(drawn("train", 0), drawn("train", 0))

@@ -97,6 +97,14 @@ def test_runs_at_a_time_are_divided_as_workers_take_them() -> None:
     assert [in_words(seconds) for seconds in (59.6, 600, 36_000, 864_000)] == ["60 s", "10 min", "10.0 h", "10.0 days"]
 
 
+def test_runs_that_share_a_gpu_may_take_as_long_as_one_after_the_other() -> None:
+    costs = tuple(CellCost(config_of(seed=seed), 4, Speed(epoch=10.0, finish=0.0)) for seed in range(4))
+    on_gpu = Estimate(costs, replace(HERE, device="cuda", elsewhere=True))
+    assert "about 80 s with 2 at a time for 4 runs" in on_gpu.in_lines(2)
+    assert "if one alone fills the GPU, 3 min" in on_gpu.in_lines(2)
+    assert "GPU" not in on_gpu.in_lines(1) + Estimate(costs, HERE).in_lines(2)
+
+
 def test_what_is_left_is_corrected_by_what_runs_have_taken() -> None:
     progress = Progress({"a": 10.0, "b": 20.0, "c": 30.0}, at_once=1)
     assert progress.seconds() == 60.0

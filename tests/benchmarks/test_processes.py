@@ -13,7 +13,9 @@ import pytest
 
 from benchmarks.executors import processes
 from benchmarks.executors.executor import Outcome
+from benchmarks.executors.in_process import InProcess
 from benchmarks.executors.processes import Processes, usable_cores
+from benchmarks.executors.ray_cluster import RayCluster
 from tests.benchmarks.signals import heeding_ctrl_c
 from tests.benchmarks.toy_tasks import PATIENCE, DeadlyToLog, Toy
 
@@ -34,6 +36,12 @@ def wait_for(*paths: Path) -> None:
     while not all(path.exists() for path in paths):
         assert time.monotonic() < deadline, f"{[path.name for path in paths if not path.exists()]} did not come"
         time.sleep(0.01)
+
+
+def test_workers_share_cores_and_the_memory_of_a_gpu() -> None:
+    assert Processes(4).gpu_share == 0.25
+    assert InProcess().gpu_share == 1.0
+    assert [RayCluster(gpus_per_run=gpus).gpu_share for gpus in (0.0, 0.25, 1.0, 2.0)] == [1.0, 0.25, 1.0, 1.0]
 
 
 def test_cells_are_shared_among_workers_that_go_on_to_the_next(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from baselines.method import available_methods
 from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
 from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.datasets.augmentation import Augmentation
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
 from benchmarks.environment import Environment, describe_environment
 from benchmarks.errors import CheckpointError
@@ -31,12 +32,14 @@ DIGITS = get_dataset("digits").load(Path())
 EPOCHS = 3
 
 
-def shift(images: Tensor, draw: torch.Generator) -> Tensor:
-    return images.roll(int(torch.randint(1, 8, (), generator=draw)), -1)
+SHIFT = Augmentation(
+    draw=lambda images, draw: torch.randint(1, 8, (1,), generator=draw).expand(images),
+    change=lambda images, drawn: images.roll(int(drawn[0]), -1),
+)
 
 
 assert isinstance(DIGITS.train, ImageSplit)
-SHIFTED = Data(replace(DIGITS.train, augment=shift), DIGITS.test, "made")
+SHIFTED = Data(replace(DIGITS.train, augment=SHIFT), DIGITS.test, "made")
 """Augmented, so that its random stream matters."""
 
 
@@ -220,9 +223,9 @@ def test_random_streams_are_the_same_for_all_methods(monkeypatch: pytest.MonkeyP
     batch, held_out = ImageSplit.batch, set()
     batches: list[tuple[list[int], Tensor]] = []
 
-    def noted(split: ImageSplit, indices: Tensor, draw: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        inputs, labels = batch(split, indices, draw)
-        if draw is not None:
+    def noted(split: ImageSplit, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        inputs, labels = batch(split, indices, changes)
+        if changes is not None:
             batches.append((indices.tolist(), inputs))
         return inputs, labels
 

@@ -14,6 +14,7 @@ from benchmarks.cli import main
 from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data
 from benchmarks.datasets.sequence_data import SequenceSplit
+from benchmarks.epoch_steps import draw_epoch
 from benchmarks.records import EpochRecord
 from benchmarks.site import load_data
 from benchmarks.study import cell_of, load_study
@@ -170,7 +171,9 @@ def test_a_run_measures_trains_and_no_accuracy_but_of_classes(dataset: str) -> N
 
 def test_an_epoch_shows_every_sample_as_often_as_it_is_passed_through() -> None:
     training = training_of(config_of(batch_size=3, dataset_parameters={"patterns": 5, "passes": 4}))
-    batches = training._batches()
+    draws, passes = training.state.draws, training.data.passes
+    drawn = draw_epoch(training.data.train, draws, batch_size=3, passes=passes)
+    batches = [batch.indices for batch in drawn]
     assert [len(batch) for batch in batches] == [3, 2] * 4
     for number in range(0, 8, 2):
         assert sorted(torch.cat(batches[number : number + 2]).tolist()) == [0, 1, 2, 3, 4]

@@ -19,6 +19,7 @@ from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
 from benchmarks.cli import main
 from benchmarks.config import Execution, validate_run
 from benchmarks.environment import describe_environment
+from benchmarks.epoch_steps import EpochSteps
 from benchmarks.errors import CheckpointError, LockedError, TrackingError
 from benchmarks.file_tracking import JsonRunTracker, JsonTracker
 from benchmarks.interruption import Terminated
@@ -71,10 +72,10 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseExcept
     """Let the first run raise in the middle of an epoch, once."""
     train, errors = Training._train_epoch, [error]
 
-    def stopped(self: Training, number: int) -> tuple[float, float | None]:
+    def stopped(self: Training, number: int, steps: EpochSteps) -> tuple[float, float | None]:
         if errors and number == epoch:
             raise errors.pop()
-        return train(self, number)
+        return train(self, number, steps)
 
     monkeypatch.setattr(Training, "_train_epoch", stopped)
 

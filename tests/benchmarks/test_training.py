@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from baselines.method import Model
 from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.datasets.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
 from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, accuracy_at_steps
@@ -282,9 +283,9 @@ def test_a_model_without_need_of_calibration_has_no_training_sample_read(monkeyp
     training = prepare(config_of(), Execution(device="cpu"), DIGITS)
     train, batch, read = training.data.train, ImageSplit.batch, []
 
-    def noted(split: ImageSplit, indices: Tensor, augmentation: None = None) -> tuple[Tensor, Tensor]:
+    def noted(split: ImageSplit, indices: Tensor, changes: None = None) -> tuple[Tensor, Tensor]:
         read.append(split is train)
-        return batch(split, indices, augmentation)
+        return batch(split, indices, changes)
 
     monkeypatch.setattr(ImageSplit, "batch", noted)
     training._evaluate(training.data.test)
@@ -399,12 +400,9 @@ def test_holding_out_everything_is_refused() -> None:
 
 
 def test_random_changes_are_made_to_training_samples_alone_and_from_their_own_stream() -> None:
-    def shift(images: Tensor, draw: torch.Generator) -> Tensor:
-        return images.roll(int(torch.randint(1, 8, (), generator=draw)), -1)
-
     assert isinstance(DIGITS.train, ImageSplit)
     assert isinstance(DIGITS.test, ImageSplit)
-    changing = Data(replace(DIGITS.train, augment=shift), replace(DIGITS.test, augment=shift), "made")
+    changing = Data(replace(DIGITS.train, augment=CROP_AND_FLIP), replace(DIGITS.test, augment=CROP_AND_FLIP), "made")
     config = validate_run({**HOLDING_OUT, "held_out": 0, "epochs": 1})
     plain = prepare(config, Execution(device="cpu"), DIGITS)
     changed = prepare(config, Execution(device="cpu"), changing)

@@ -15,7 +15,10 @@ from benchmarks.tracking import MlflowTracker, TrackingOptions
 STUDY = "tiny"
 
 ENVIRONMENT = Environment(
-    **{key: key for key in Environment.__annotations__ if key not in ("cores", "threads", "data_checksum")},
+    **{
+        key: key for key in Environment.__annotations__ if key not in ("precision", "cores", "threads", "data_checksum")
+    },
+    precision="float32",
     cores=2,
     threads=1,
     data_checksum="0123456789abcdef" * 4,

@@ -70,9 +70,9 @@ def test_no_more_epochs_are_trained_than_asked_for(report: Path, monkeypatch: py
     trained = []
     run_epoch = Training._run_epoch
 
-    def counted(training: Training, epoch: int) -> EpochRecord:
+    def counted(training: Training, epoch: int, *others: Any) -> EpochRecord:
         trained.append(epoch)
-        return run_epoch(training, epoch)
+        return run_epoch(training, epoch, *others)
 
     monkeypatch.setattr(Training, "_run_epoch", counted)
     assert main(["recheck", str(report), "--epochs", "2", "--limit", "1"]) == 0

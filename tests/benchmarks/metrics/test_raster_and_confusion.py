@@ -28,6 +28,11 @@ SPIKES = torch.tensor([[[1, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 0, 1]]])
 class Given:
     """A split whose samples are given as the model gets them, time first."""
 
+    on_device = True
+
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        del samples, draw
+
     def __init__(self, inputs: Tensor, labels: list[int]) -> None:
         self.inputs, self.labels = inputs, torch.tensor(labels)
 
@@ -41,8 +46,8 @@ class Given:
     def checksum(self) -> str:
         return ""
 
-    def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        del augmentation
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        del changes
         return self.inputs[:, indices], self.labels[indices]
 
 

@@ -60,8 +60,8 @@ def test_a_batch_of_latency_has_no_more_samples_than_there_are(monkeypatch: pyte
 
 def test_of_spike_trains_a_single_sample_has_all_its_time_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     class Trains(ImageSplit):
-        def batch(self, indices: Tensor, augmentation: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-            images, labels = super().batch(indices, augmentation)
+        def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            images, labels = super().batch(indices, changes)
             return images.expand(7, *images.shape), labels
 
     class Shapes(Told):
