@@ -23,6 +23,7 @@ STUDIES = {
     "nmnist": "The paper's N-MNIST table",
     "nmnist_simulated": "The same on recordings simulated from MNIST, which are not N-MNIST",
     "published": "The authors' configurations of June and September 2020 and of their last version",
+    "fashion_mnist_cnn_factors": "Single changes from September 2020 to the last version, FashionMNIST's CNN",
     "ablation": "Published versions and single changes of TSSL-BP on FashionMNIST",
     "learning_rates": "Learning rates for FashionMNIST, 400-400, judged by held-out samples",
     "precision": "Precision of products, from float32 to 16 bits, on MNIST's and FashionMNIST's CNN; needs a GPU",

@@ -49,6 +49,11 @@ class Version(BaseModel):
     method: str
     settings: dict[str, Setting]
 
+    @property
+    def short(self) -> str:
+        """The commit as people write it."""
+        return self.commit[:7]
+
 
 class NetworkFile(BaseModel):
     """What the file of a network says, in the authors' words."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from reports.atlas import atlas_blocks
 from reports.claims import BoundClaim, all_claims
 from reports.commands import merged
 from reports.ledger import Entry, ledger, ledger_table, not_run
@@ -100,6 +101,7 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
     ROOT / "docs" / "methods.md": methods_blocks,
+    ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
 }
 
 

@@ -10,6 +10,7 @@ from baselines.method import is_spiking, method_title
 from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent, precision_of
 from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
+from reports.dated import as_published_first
 from reports.evidence import by_strength, concerned, reductions, strongest
 from reports.published import METHOD
 from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
@@ -146,6 +147,8 @@ def _with_versions(
 ) -> Entry:
     """A claim that another published version of the method reproduces, on the terms of its own runs, is so partly.
 
+    Of a version that was also run with single changes, the runs as it was published count.
+
     Parameters
     ----------
     entry : Entry
@@ -159,7 +162,7 @@ def _with_versions(
         return entry
     equal = on_equal_terms(runs, own)
     versions = equal[equal["method"].isin([f"{METHOD}:{preset}" for preset in PUBLISHED])]
-    others = {str(name): judge(cell) for name, cell in versions.groupby("method")}
+    others = {str(name): judge(as_published_first(cells)) for name, cells in versions.groupby("method")}
     if not others:
         return entry
     name = max(others, key=lambda name: _rank(others[name].judgement))

@@ -71,7 +71,8 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     # Accuracy is of classes; runs with target spike trains have their own part.
     classes = replace(results, runs=results.runs[results.runs["exact_match"].isna()])
     if not classes.finished.empty:
-        parts += [*_accuracy(classes.finished), *_differences(classes.finished), *_cost(classes.finished)]
+        parts += [*_accuracy(classes.finished), *_differences(classes.finished), *_dated(classes)]
+        parts += _cost(classes.finished)
         parts += _shown(draw_figures(classes, folder))
     parts += [*_published(results), *_absent(results)]
     environment = _environment(results.runs)
@@ -174,6 +175,19 @@ def _differences(finished: pd.DataFrame) -> Iterator[str]:
         yield f"## Variants of {title}"
         yield table_of(ablation)
         yield wording.ABLATION
+
+
+def _dated(results: Results) -> Iterator[str]:
+    factors = tables.factor_table(results.finished)
+    if not factors.empty:
+        yield "## Changes to a configuration of the authors"
+        yield table_of(factors)
+        yield wording.FACTORS
+    stopping = tables.early_stopping_table(results.finished, results.epochs)
+    if not stopping.empty:
+        yield "## Early stopping"
+        yield table_of(stopping)
+        yield wording.EARLY_STOPPING
 
 
 def _cost(finished: pd.DataFrame) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -19,12 +18,17 @@ BEST = "accuracy_best"
 VALUE = "value of the setting"
 
 PARAMETERS = "parameters."
+LATER = {name: str(default) for name, default in later_defaults().items()}
+"""What runs had of before there were these settings."""
+
+INITIAL_WEIGHTS = "initial_weights"
+
 OWNERS = (PARAMETERS, "optimizer.")
 """Tables whose keys say enough without them."""
 
 
 def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
-    """Name the cells that nothing but a setting tells apart.
+    """Name the cells that nothing but a setting tells apart, and those with other initial weights than the default.
 
     Parameters
     ----------
@@ -35,13 +39,14 @@ def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
     -------
     mapping of str to str
         The settings that differ, such as ``"surrogate_width = 1.0"``, by the key of the cell; without the cells that
-        are alone with their method and T. The beginning of the key itself stands for settings that are not known.
+        are alone with their method and T. Initial weights are named only where not all runs have the same. The
+        beginning of the key itself stands for settings that are not known.
     """
     names: dict[str, str] = {}
     for _, cells in runs.drop_duplicates("cell_key").groupby(CELL[:-1], sort=False, dropna=False):
         if len(cells) > 1:
             names |= _by_settings(cells) or {key: key[:KEY_LENGTH] for key in cells["cell_key"]}
-    return names
+    return names | _with_initial_weights(runs, names)
 
 
 def changes(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
@@ -57,12 +62,14 @@ def changes(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
     str or None
         None if the settings of either are not known.
     """
-    ours, theirs = _settings_of(cell), _settings_of(other)
+    ours, theirs = settings_of(cell), settings_of(other)
     return None if ours is None or theirs is None else _in_words(ours, differing_keys([ours, theirs]))
 
 
 def given(cell: pd.DataFrame) -> str | None:
     """Name the parameters of a cell's method that are neither its defaults nor those of its preset.
+
+    Settings that are the same for all methods and not at their default, such as initial weights, are named with them.
 
     Parameters
     ----------
@@ -74,11 +81,11 @@ def given(cell: pd.DataFrame) -> str | None:
     str or None
         None if the settings or the method are not known.
     """
-    settings = _settings_of(cell)
+    settings = settings_of(cell)
     if settings is None:
         return None
     try:
-        own = dict(flatten(parameters_of(cell["method"].iloc[0]), PARAMETERS))
+        own = LATER | dict(flatten(parameters_of(cell["method"].iloc[0]), PARAMETERS))
     except ParameterError:
         return None
     return _in_words(settings, [name for name, value in own.items() if settings.get(name, str(value)) != str(value)])
@@ -113,8 +120,7 @@ def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
         column `VALUE`. None if nothing or more than one thing was varied, or if its values are no numbers.
     """
     known = runs.dropna(subset=SETTINGS)
-    parsed: list[Any] = [_read(text) for text in known[SETTINGS]]
-    settings = known.assign(**{SETTINGS: parsed})
+    settings = known.assign(**{SETTINGS: known[SETTINGS].map(settings_in)})
     cells = settings.drop_duplicates("cell_key").groupby(CELL[:-1], dropna=False)
     differing = {name for _, alike in cells for name in differing_keys(alike[SETTINGS].tolist())}
     if len(differing) != 1:
@@ -163,8 +169,8 @@ def _first_of_cells(runs: pd.DataFrame, *, most_seeds: int, default_first: bool 
 
 
 def _in_default_precision(cell: pd.DataFrame) -> bool:
-    settings = _settings_of(cell)
-    return settings is None or settings["precision"] == later_defaults()["precision"]
+    settings = settings_of(cell)
+    return settings is None or settings["precision"] == LATER["precision"]
 
 
 def counterpart(cell: pd.DataFrame, among: Sequence[pd.DataFrame], names: Mapping[str, str]) -> pd.DataFrame:
@@ -188,20 +194,36 @@ def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
     """Nothing if they are not known of all cells, or do not tell them apart."""
     if cells[SETTINGS].isna().any():
         return {}
-    settings = {key: _read(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
+    settings = {key: settings_in(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
     differing = differing_keys(list(settings.values()))
     names = {key: _in_words(values, differing) for key, values in settings.items()}
     return names if len(set(names.values())) == len(names) else {}
 
 
-def _settings_of(cell: pd.DataFrame) -> Mapping[str, str] | None:
+def _with_initial_weights(runs: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
+    """Methods with other initial weights do not stand beside each other without a word."""
+    known = runs.dropna(subset=SETTINGS).drop_duplicates("cell_key")
+    weights = {
+        key: settings_in(text)[INITIAL_WEIGHTS] for key, text in zip(known["cell_key"], known[SETTINGS], strict=True)
+    }
+    if len(set(weights.values())) < 2:
+        return {}
+    return {
+        key: ", ".join(filter(None, (names.get(key), f"{INITIAL_WEIGHTS} = {value}")))
+        for key, value in weights.items()
+        if value != LATER[INITIAL_WEIGHTS] and INITIAL_WEIGHTS not in names.get(key, "")
+    }
+
+
+def settings_of(cell: pd.DataFrame) -> Mapping[str, str] | None:
+    """Settings of a cell by dotted name, as text; None if they are not known."""
     text = cell[SETTINGS].iloc[0]
-    return None if pd.isna(text) else _read(text)
+    return None if pd.isna(text) else settings_in(text)
 
 
-def _read(text: str) -> dict[str, str]:
-    """Settings of a run; of one that was made before a setting came, what it had in effect."""
-    return {**{name: str(value) for name, value in later_defaults().items()}, **json.loads(text)}
+def settings_in(text: str) -> dict[str, str]:
+    """Read the column of settings; what there was not yet when the run was made is at its default."""
+    return {**LATER, **json.loads(text)}
 
 
 def _in_words(settings: Mapping[str, str], names: list[str]) -> str:

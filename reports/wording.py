@@ -51,6 +51,15 @@ Each variant changes what is listed and nothing else; *points* are the variant l
 with the interval of the table before. Where both have several settings, those that are the same are compared; else it
 is the method's with most seeds, beside which its others stand, too."""
 
+FACTORS = """\
+Each row changes what is listed and nothing else in a configuration as the authors had it at a date (docs/atlas.md);
+*points* are the row less that configuration, seed by seed, with the interval of the tables before."""
+
+EARLY_STOPPING = """\
+The authors' code of 2020 ended a training when the test accuracy had stayed below the best one for so many epochs in a
+row (*patience*). Here all epochs are run: the epoch after which it would have ended, by seed, and the best epoch until
+then. *-*: not at all."""
+
 COST = """\
 Means over seeds. *ms/sample* is inference in a batch of 100, *ms alone* of a single sample; *spikes*, *synops*
 (accumulates) and *MACs* are an inference's, *energy* is their arithmetic in 45 nm without memory; *training s* is

@@ -3,6 +3,7 @@
 from reports.tables.ablation import ablation_table
 from reports.tables.accuracy import accuracy_by_setting, accuracy_by_steps, comparison_table
 from reports.tables.cost import cost_table
+from reports.tables.dated import early_stopping_table, factor_table
 from reports.tables.differences import difference_table
 from reports.tables.effort import effort_table
 from reports.tables.missing import missing_table, unfinished_table
@@ -17,7 +18,9 @@ __all__ = [
     "comparison_table",
     "cost_table",
     "difference_table",
+    "early_stopping_table",
     "effort_table",
+    "factor_table",
     "missing_table",
     "parameter_table",
     "published_table",

@@ -137,3 +137,9 @@ def test_a_plan_lists_the_chosen_part(capsys: pytest.CaptureFixture[str]) -> Non
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
     assert all("tssl_bp:paper-2020-09 T=5" in line for line in lines)
+
+
+def test_a_profile_and_the_command_line_have_the_last_word_over_a_configuration() -> None:
+    for profile, overrides, epochs in (("smoke", [], 1), ("quick", [], 1), ("quick", ["run.epochs=3"], 3)):
+        cells = load_study("published", profile=profile, overrides=overrides).cells
+        assert {(cell.config.epochs, cell.config.protocol) for cell in cells} == {(epochs, profile)}

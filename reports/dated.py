@@ -1,0 +1,55 @@
+"""Runs that are one of the authors' configurations by date, told by their settings."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import pandas as pd
+
+from benchmarks.config import validate_run
+from benchmarks.nested import flatten
+from benchmarks.published import Version, published, published_runs
+from benchmarks.tracking import config_row
+from reports.settings import settings_in, settings_of
+
+Key = tuple[str, str, str]
+"""Dataset, architecture and method."""
+
+
+def version_of(cell: pd.DataFrame) -> Version | None:
+    """Return the version of the authors' code whose configuration runs have in all but the length of the training.
+
+    Parameters
+    ----------
+    cell : DataFrame
+        Runs of one cell.
+
+    Returns
+    -------
+    Version or None
+        None if anything else is set, or the settings are not known.
+    """
+    first = cell.iloc[0]
+    version, settings = _configurations().get((first["dataset"], first["architecture"], first["method"]), (None, None))
+    return version if version is not None and settings_of(cell) == settings else None
+
+
+def as_published_first(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of cells that differ in settings those that are a configuration by date, or all if none is.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one method on equal terms.
+    """
+    dated = [cell for _, cell in runs.groupby("cell_key", sort=True) if version_of(cell)]
+    return pd.concat(dated) if dated else runs
+
+
+@cache
+def _configurations() -> Mapping[Key, tuple[Version, Mapping[str, str]]]:
+    found: dict[Key, tuple[Version, Mapping[str, str]]] = {}
+    for run in published_runs({}):
+        version = published().versions[run.pop("labels")["version"]]
+        row = config_row(dict(flatten(validate_run(run).model_dump(mode="json"))))
+        found[row["dataset"], row["architecture"], row["method"]] = version, settings_in(row["settings"])
+    return found

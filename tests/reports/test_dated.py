@@ -1,0 +1,151 @@
+"""Runs of the authors' configurations by date: told by their settings, changed one at a time, stopped early."""
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks.config import LATER_SETTINGS, RunConfig, validate_run
+from benchmarks.metrics.early_stopping import stopping_epoch
+from benchmarks.nested import flatten, merge
+from benchmarks.published import published, published_runs
+from benchmarks.study import load_study
+from benchmarks.tracking import config_row
+from reports.dated import as_published_first, version_of
+from reports.ledger import ledger
+from reports.load import Results, _results
+from reports.render import write_report
+from reports.settings import distinctions, given
+from reports.tables import comparison_table, early_stopping_table, factor_table
+from tests.reports.made import run_row
+
+CNN = "fashion_mnist_cnn"
+
+
+def config_of(version: str, network: str = CNN, **changes: Any) -> RunConfig:
+    (run,) = published_runs({"network": network, "version": version})
+    return validate_run(merge({key: run[key] for key in run if key != "labels"}, {"protocol": "paper", **changes}))
+
+
+def row(config: RunConfig, seed: int = 0, best: float = 0.92, **changes: Any) -> dict[str, Any]:
+    values = config_row(dict(flatten(config.model_copy(update={"seed": seed}).model_dump(mode="json"))))
+    made = run_row(**values, cell_key=config.cell_key, accuracy_best=best, accuracy_last=best - 0.01, **changes)
+    return made | {"run_key": f"{config.cell_key}-{seed}"}
+
+
+def results(*runs: dict[str, Any], curve: list[float] | None = None) -> Results:
+    epochs = [
+        {"run_key": run["run_key"], "epoch": epoch, "test_accuracy": accuracy}
+        for run in runs
+        for epoch, accuracy in enumerate(curve or [0.9], start=1)
+    ]
+    anytime = pd.DataFrame(columns=["run_key", "step", "accuracy"])
+    return _results("made", pd.DataFrame(list(runs)), pd.DataFrame(epochs), anytime)
+
+
+SEPTEMBER, LAST = config_of("2020-09"), config_of("last")
+WITH_DEFAULT = config_of("2020-09", initial_weights="pytorch_default")
+SLOWER = config_of("2020-09", optimizer={"learning_rate": 1e-4})
+
+
+@pytest.mark.parametrize("version", published().versions)
+@pytest.mark.parametrize("network", published().networks)
+def test_a_configuration_is_told_by_its_settings_whatever_its_length(network: str, version: str) -> None:
+    for changes in ({}, {"epochs": 1, "protocol": "smoke", "train_samples": 20}):
+        found = version_of(results(row(config_of(version, network, **changes))).finished)
+        assert found == published().versions[version]
+
+
+def test_what_has_another_setting_or_none_that_are_known_is_no_configuration() -> None:
+    assert version_of(results(row(WITH_DEFAULT)).finished) is None
+    assert version_of(results(row(SLOWER)).finished) is None
+    unknown = results(row(SEPTEMBER)).finished.assign(settings=None)
+    assert version_of(unknown) is None
+
+
+def test_runs_of_before_initial_weights_were_a_setting_have_the_default() -> None:
+    made = row(LAST)
+    settings = json.loads(made["settings"])
+    made["settings"] = json.dumps({key: value for key, value in settings.items() if key not in LATER_SETTINGS})
+    assert "initial_weights" in settings
+    found = version_of(results(made).finished)
+    assert found is not None
+    assert found.method == "tssl_bp"
+
+
+def test_a_change_stands_beside_its_configuration_seed_by_seed() -> None:
+    runs = [row(SEPTEMBER, seed, 0.92) for seed in (0, 1, 2)] + [row(WITH_DEFAULT, seed, 0.91) for seed in (0, 1, 2)]
+    table = factor_table(results(*runs, *[row(LAST, seed) for seed in (0, 1, 2)]).finished)
+    assert table["changes"].tolist() == ["(as published)", "initial_weights = pytorch_default"]
+    assert table["n"].tolist() == [3, 3]
+    assert table["best epoch, points"].tolist() == ["-", "-1.00 [-1.00, -1.00]"]
+    assert table["best epoch is"].tolist() == ["-", "lower"]
+
+
+def test_without_the_configuration_or_a_change_there_is_no_such_table() -> None:
+    assert factor_table(results(row(WITH_DEFAULT), row(SLOWER)).finished).empty
+    assert factor_table(results(row(SEPTEMBER), row(LAST)).finished).empty
+
+
+CURVE = [0.9, 0.92, *[0.91] * 60, 0.93, *[0.9] * 37]
+
+
+def test_the_report_says_where_the_authors_would_have_stopped_in_a_configuration_that_has_it() -> None:
+    made = results(row(SEPTEMBER, 0, 0.93), row(SEPTEMBER, 1, 0.93), row(LAST), row(WITH_DEFAULT), curve=CURVE)
+    table = early_stopping_table(made.finished, made.epochs)
+    assert stopping_epoch(CURVE, 50) == 52
+    assert table["method"].tolist() == ["TSSL-BP, paper-2020-09"]
+    assert table["would have stopped after epoch"].tolist() == ["52, 52"]
+    assert table["best epoch until then %"].tolist() == ["92.00 ± 0.00"]
+    assert table["best epoch %"].tolist() == ["93.00 ± 0.00"]
+
+
+def test_a_run_that_would_not_have_stopped_is_shown_as_such_and_one_shorter_than_the_patience_not_at_all() -> None:
+    rising = results(row(SEPTEMBER), curve=[epoch / 200 for epoch in range(100)])
+    assert early_stopping_table(rising.finished, rising.epochs)["would have stopped after epoch"].tolist() == ["-"]
+    short = results(row(config_of("2020-09", epochs=50)), curve=CURVE[:50])
+    assert early_stopping_table(short.finished, short.epochs).empty
+
+
+def test_methods_with_other_initial_weights_are_told_so_in_every_table() -> None:
+    runs = results(row(SEPTEMBER), row(LAST)).finished
+    assert distinctions(runs) == {SEPTEMBER.cell_key: "initial_weights = kaiming_normal"}
+    assert comparison_table(runs)["settings"].tolist() == ["-", "initial_weights = kaiming_normal"]
+    alone = results(row(SEPTEMBER)).finished
+    assert distinctions(alone) == {}
+    assert "initial_weights = kaiming_normal" in str(given(alone))
+    assert "initial_weights" not in str(given(results(row(LAST)).finished))
+
+
+def test_a_claim_takes_a_version_as_it_was_published_and_not_the_best_of_its_changes() -> None:
+    runs = [row(LAST, seed, 0.9215) for seed in (0, 1, 2)]
+    runs += [row(SEPTEMBER, seed, 0.923) for seed in (0, 1, 2)] + [row(SLOWER, seed, 0.928) for seed in (0, 1, 2)]
+    finished = results(*runs).finished
+    (entry,) = [entry for entry in ledger(finished) if entry.claim.id == "fashion-mnist-cnn"]
+    assert "paper-2020-09 comes to 92.30" in entry.judgement.reason
+    changed = finished[finished["cell_key"] == SLOWER.cell_key]
+    assert as_published_first(changed).equals(changed)
+
+
+def test_the_single_changes_lead_from_september_to_the_last_version() -> None:
+    cells = load_study("fashion_mnist_cnn_factors", profile="paper").cells
+    by_factor = {cell.labels["factor"]: cell.config for cell in cells if cell.config.seed == 0}
+    assert len(cells) == 3 * len(by_factor) == 27
+    assert {(cell.labels["network"], cell.labels["version"]) for cell in cells} == {(CNN, "2020-09")}
+    assert by_factor["none"].run_key == SEPTEMBER.run_key
+    everything = {**by_factor["all"].model_dump(), "method": LAST.method}
+    assert everything == LAST.model_dump()
+    flat = {name: dict(flatten(config.model_dump())) for name, config in by_factor.items()}
+    alone = ("initial_weights", "time_constants", "gradient", "loss_target_and_filter")
+    changed = [{key for key, value in flat[name].items() if value != flat["none"][key]} for name in alone]
+    assert sum(map(len, changed)) == len(set().union(*changed))
+    assert set().union(*changed) == {key for key, value in flat["all"].items() if value != flat["none"][key]}
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_a_report_has_the_tables_of_configurations_by_date(tmp_path: Any) -> None:
+    made = results(row(SEPTEMBER, 0, 0.93), row(WITH_DEFAULT), row(LAST), curve=CURVE)
+    text = write_report(made, tmp_path, title="Made").read_text()
+    assert "## Changes to a configuration of the authors" in text
+    assert "## Early stopping" in text
