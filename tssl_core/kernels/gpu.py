@@ -61,7 +61,7 @@ def backward(
         if kept is None:
             kept = gpu_launch.count_spikes(functions, current, fusion, (numbers,), flags)
         neurons = current.numel() // current.shape[0] * fusion.steps(current)
-        gate = kept, _most_spikes(neurons, tssl.layer_rate)
+        gate = kept, most_spikes(neurons, tssl.layer_rate)
     intra = 2 if reset_matrix else int(tssl.intra_neuron)
     arguments = (numbers, gate, _gradient(lif, tssl, reset_matrix)), (*flags, intra, tssl.gate == "layer")
     return gpu_launch.backward(functions, grad_psc, current, fusion, *arguments)
@@ -93,14 +93,11 @@ def _gradient(lif: LIFParams, tssl: TSSLParams, reset_matrix: bool) -> tuple[flo
     )
 
 
-def _most_spikes(updates: int, rate: float) -> int:
-    """How many of all neurons' steps may be spikes so that their rate is at most `rate`."""
-    most = min(math.floor(rate * updates), updates)
-    while most < updates and (most + 1) / updates <= rate:
-        most += 1
-    while most >= 0 and updates and most / updates > rate:
-        most -= 1
-    return most
+def most_spikes(updates: int, rate: float) -> int:
+    """Return how many of so many updates may be spikes so that their rate is at most `rate`."""
+    most = math.floor(min(rate, 1.0) * updates)
+    # The product may be rounded past a whole number that the quotient is not.
+    return next((count for count in (most + 1, most, most - 1) if count / max(updates, 1) <= rate), -1)
 
 
 def _of_module(kernels: Any) -> Neuron:

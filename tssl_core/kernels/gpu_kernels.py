@@ -8,7 +8,7 @@ constants below, and whether the gate is the layer's.
 import triton
 import triton.language as tl
 
-from tssl_core.kernels.gpu_scan import divide
+from tssl_core.kernels.gpu_arithmetic import divide, power_of_two, reciprocal
 
 NO_INTRA, LAST_VERSION, RESET_MATRIX = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 
@@ -57,8 +57,9 @@ def record(current, state, numbers, FLAGS: tl.constexpr):
     is_gated = state[1] < below
     # A step needs the surrogate or the slope, never both, so they share the division. NaN is to stay what it is.
     exponent = tl.abs(u - neuron[2]) * steepness
-    e = tl.exp2(-tl.minimum(exponent, exponent_limit, propagate_nan=tl.PropagateNan.ALL))
-    quotient = tl.where(is_gated, surrogate_gain * e, psc_gain) / tl.where(is_gated, (1.0 + e) * (1.0 + e), delta_u)
+    e = power_of_two(-tl.minimum(exponent, exponent_limit, propagate_nan=tl.PropagateNan.ALL))
+    divided = tl.where(is_gated, surrogate_gain * e, psc_gain)
+    quotient = divided * reciprocal(tl.where(is_gated, (1.0 + e) * (1.0 + e), delta_u))
     slope = tl.maximum(quotient, weight_min, propagate_nan=tl.PropagateNan.ALL)
     slope = tl.where(is_spike, tl.minimum(slope, weight_max, propagate_nan=tl.PropagateNan.ALL), 0.0)
     if FLAGS[2] == NO_INTRA:

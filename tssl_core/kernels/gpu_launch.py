@@ -18,6 +18,9 @@ MOST_STEPS = 16
 _WARPS = 4
 _BYTES_A_THREAD = 16
 """The widest access to memory."""
+_FORWARD_VALUES, _BACKWARD_VALUES = 64, 40
+"""Neurons of a thread times time steps at most, half of it with pooling, which keeps sums or errors besides. The
+backward pass takes three registers for each; with more than 128 a thread too few threads would run at a time."""
 _MANTISSAS = 1 << 23
 
 
@@ -39,7 +42,7 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     """Tell why Triton's kernels cannot run on a device and dtype, or return None if they can."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed; it comes with PyTorch's builds for CUDA on Linux"
-    if device.type != "cuda" and not (device.type == "cpu" and _kernels().INTERPRETED):
+    if device.type != "cuda" and not (device.type == "cpu" and _arithmetic().INTERPRETED.value):
         there = "" if torch.cuda.is_available() else ", and PyTorch finds none here"
         return f"the tensor is on {device}; expected one on a CUDA device{there}"
     if dtype not in _DTYPES:
@@ -75,7 +78,8 @@ def forward(
     if current.numel():
         arrays = (current, output, *_factors(current, fusion), count)
         functions = {"REST": neuron.rest, "STEP": neuron.step, "FLAGS": flags}
-        _launch(_kernels().forward_kernel, layout, current, arrays, numbers, functions)
+        block = layout.block(current.element_size(), _FORWARD_VALUES)
+        _launch(_kernels().forward_kernel, layout, current, arrays, numbers, functions, block)
     return output
 
 
@@ -105,7 +109,8 @@ def backward(
             "CARRIES": neuron.carries,
             "FLAGS": flags,
         }
-        _launch(_kernels().backward_kernel, layout, current, arrays, numbers, functions)
+        block = layout.block(current.element_size(), _BACKWARD_VALUES)
+        _launch(_kernels().backward_kernel, layout, current, arrays, numbers, functions, block)
     return grad_current
 
 
@@ -119,7 +124,7 @@ def count_spikes(
 
 
 def divisor(value: float, device: torch.device) -> tuple[tuple[float, float, float], bool]:
-    """Return what ``divide`` of ``gpu_scan.py`` takes for a number to divide by, and whether it may multiply.
+    """Return what ``divide`` of ``gpu_arithmetic.py`` takes for a number to divide by, and whether it may multiply.
 
     ``x inverse + x rest``, with two roundings, is the very quotient of any float32 x of at least 1e-29 for most
     numbers; a kernel tries all mantissas the first time a number is used on a device. That waits for the device, and
@@ -137,9 +142,9 @@ def _parts(value: float) -> tuple[float, float, float]:
 
 @functools.lru_cache(maxsize=256)
 def _divides_exactly(parts: tuple[float, float, float], device: torch.device) -> bool:
-    kernels = _kernels()
+    kernels = _arithmetic()
     wrong = torch.zeros(1, dtype=torch.int32, device=device)
-    block = 1 << 19 if kernels.INTERPRETED else 1 << 12
+    block = 1 << 19 if kernels.INTERPRETED.value else 1 << 12
     with torch.cuda.device_of(wrong):
         kernels.count_wrong_quotients[(_MANTISSAS // block,)](wrong, parts, BLOCK=block, enable_fp_fusion=False)
     return not wrong.item()
@@ -160,6 +165,14 @@ class _Layout(NamedTuple):
     segment: int
     pad: int
     """Steps of the first segment that come before the first one."""
+
+    def block(self, itemsize: int, most_values: int) -> int:
+        """Windows a program: a thread reads as much at once as it can while it holds no more than `most_values`."""
+        windows = _BYTES_A_THREAD // itemsize
+        pooled = self.maps is not None and self.maps[3] > 1
+        while windows * self.segment * (2 if pooled else 1) > most_values and windows > 1:
+            windows //= 2
+        return windows * 32 * _WARPS
 
 
 def _layout(current: Tensor, output: Tensor, fusion: Fusion, *, border: bool) -> _Layout:
@@ -204,9 +217,9 @@ def _launch(
     arrays: tuple[object, ...],
     numbers: tuple[object, ...],
     functions: dict[str, Any],
+    block: int,
 ) -> None:
     """Run a kernel, one program for each block of windows."""
-    block = _block(current.element_size(), layout.segment)
     if not layout.windows:
         return
     with torch.cuda.device_of(current):
@@ -228,18 +241,15 @@ def _launch(
         )
 
 
-def _block(itemsize: int, segment: int) -> int:
-    """Windows a program, so that each thread reads as much at once as it can while all steps fit into registers."""
-    values = _BYTES_A_THREAD // itemsize
-    while values * segment > 64 and values > 1:
-        values //= 2
-    return values * 32 * _WARPS
-
-
 @functools.cache
 def _kernels() -> Any:
     """Import the kernels when they are first needed: Triton takes its time, and may not be there."""
     return importlib.import_module("tssl_core.kernels.gpu_scan")
+
+
+@functools.cache
+def _arithmetic() -> Any:
+    return importlib.import_module("tssl_core.kernels.gpu_arithmetic")
 
 
 def functions_of(module: str, make: Callable[[Any], Neuron]) -> Callable[[], Neuron]:

@@ -25,26 +25,6 @@ import triton.language as tl
 
 
 @triton.jit
-def divide(x, divisor, MULTIPLY: tl.constexpr):
-    """Return x over a ``(value, inverse, rest)``, rounded correctly; see `gpu_launch.divisor`."""
-    value, inverse, rest = divisor
-    if MULTIPLY:
-        quotient = tl.fma(x, inverse, x * rest)
-    else:
-        quotient = tl.div_rn(x, value)
-    return quotient
-
-
-@triton.jit
-def count_wrong_quotients(wrong, divisor, BLOCK: tl.constexpr):
-    """Add to an int32 for how many of the 2^23 mantissas of float32 multiplications give another quotient."""
-    mantissa = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    x = (mantissa | 0x3F800000).to(tl.float32, bitcast=True)
-    differs = divide(x, divisor, True) != divide(x, divisor, False)
-    tl.atomic_add(wrong, tl.sum(differs.to(tl.int32)))
-
-
-@triton.jit
 def _places(samples, MAPS: tl.constexpr, NEURONS: tl.constexpr, BORDER: tl.constexpr, BLOCK: tl.constexpr):
     """Where a block of windows is in memory, and how much of the map lies at and behind each one's first neuron.
 
@@ -100,16 +80,32 @@ def _load(array, at, exists):
 
 
 @triton.jit
-def _input(current, once, gain, t, at, row, exists, PAD: tl.constexpr):
-    """Current of a time step: read, or what is read once times the gain; 0 before the first step."""
+def _store(array, at, exists, value):
+    tl.store(array + at, value.to(array.dtype.element_ty), mask=exists)
+
+
+@triton.jit
+def _begun(t, exists, PAD: tl.constexpr):
+    """Which of what exists is there at a time step: nothing before the first one."""
     if PAD > 0:
         exists = exists & (t >= 0)
+    return exists
+
+
+@triton.jit
+def _gain(gain, t, PAD: tl.constexpr):
+    """Gain of a time step, 0 before the first one."""
+    value = tl.load(gain + t, mask=t >= 0, other=0.0) if PAD > 0 else tl.load(gain + t)
+    return value.to(tl.float32)
+
+
+@triton.jit
+def _input(current, once, gain, t, at, row, exists, PAD: tl.constexpr):
+    """Current of a time step: read, or what is read once times the gain; 0 before the first step."""
     if gain is None:
-        value = _load(current + t * row, at, exists)
-    elif PAD > 0:
-        value = tl.load(gain + t, mask=t >= 0, other=0.0).to(tl.float32) * once
+        value = _load(current + t * row, at, _begun(t, exists, PAD))
     else:
-        value = tl.load(gain + t).to(tl.float32) * once
+        value = _gain(gain, t, PAD) * once
     return value
 
 
@@ -184,9 +180,7 @@ def forward_kernel(
                 result = result * pool_gain
             if pool_dropout is not None:
                 result = result * output_factor
-            written = complete & (before + i >= 0) if PAD > 0 else complete
-            to = output + (before + i) * output_row + output_at
-            tl.store(to, result.to(output.dtype.element_ty), mask=written)
+            _store(output + (before + i) * output_row, output_at, _begun(before + i, complete, PAD), result)
     if count is not None:
         # A neuron that does not exist has no input, and is silent.
         tl.atomic_add(count, tl.sum(spikes).to(tl.int64))
@@ -195,9 +189,7 @@ def forward_kernel(
 @triton.jit
 def _error(grad_output, t, output_row, at, exists, pool_gain, output_factor, PAD: tl.constexpr, DROPS: tl.constexpr):
     """Error of what a window's neurons put out at a time step; 0 before the first step."""
-    if PAD > 0:
-        exists = exists & (t >= 0)
-    error = _load(grad_output + t * output_row, at, exists)
+    error = _load(grad_output + t * output_row, at, _begun(t, exists, PAD))
     if DROPS:
         error = error * output_factor
     if pool_gain is not None:
@@ -230,6 +222,16 @@ def _keep_states(
             _, _, state = STEP(value, state, numbers, FLAGS)
         for s in tl.static_range(len(state)):
             tl.store(states + (segment * len(state) + s) * row + at, state[s], mask=exists)
+
+
+@triton.jit
+def _kept_state(states, segment, state, at, row, exists):
+    """Read the state before a segment, which for the first one is `state`."""
+    read = ()
+    for s in tl.static_range(len(state)):
+        kept = tl.load(states + ((segment - 1) * len(state) + s) * row + at, mask=exists & (segment > 0), other=0.0)
+        read = read + (tl.where(segment > 0, kept, state[s]),)
+    return read
 
 
 @triton.jit
@@ -276,10 +278,9 @@ def backward_kernel(
         output_factor = _load(pool_dropout, output_factor_at, complete)
     errors = ()  # of all steps, if they are few: the positions of a window share them
     if SEGMENTS == 1:
-        for i in tl.static_range(SEGMENT):
-            errors = errors + (
-                _error(grad_output, i, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS),
-            )
+        for t in tl.static_range(SEGMENT):
+            error = _error(grad_output, t, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS)
+            errors = errors + (error,)
     for position in range(POOL * POOL):
         at, at_factor, there = _position(
             position // POOL, position % POOL, first, factor_at, exists, rows, columns, MAPS, BORDER
@@ -305,9 +306,7 @@ def backward_kernel(
                 again = ()
                 for s in tl.static_range(len(state)):
                     kept_state = states + ((segment - 1) * len(state) + s) * row + at
-                    again = again + (
-                        tl.where(segment > 0, tl.load(kept_state, mask=there & (segment > 0)), state[s]),
-                    )
+                    again = again + (tl.where(segment > 0, tl.load(kept_state, mask=there & (segment > 0)), state[s]),)
                 state = again
             kept = ()
             for i in tl.static_range(SEGMENT):
@@ -317,25 +316,15 @@ def backward_kernel(
             for i in tl.static_range(SEGMENT - 1, -1, -1):
                 t = before + i
                 if SEGMENTS == 1:
-                    error = errors[i]
+                    e = errors[i]
                 else:
-                    error = _error(
-                        grad_output, t, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS
-                    )
+                    e = _error(grad_output, t, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS)
                 if dropout is not None:
-                    error = error * factor
-                gradient, carry = ADJOINT(error, kept[i], carry, numbers, FLAGS)
+                    e = e * factor
+                gradient, carry = ADJOINT(e, kept[i], carry, numbers, FLAGS)
                 if gain is None:
-                    written = there & (t >= 0) if PAD > 0 else there
-                    to = grad_current + t * row + at
-                    tl.store(to, gradient.to(grad_current.dtype.element_ty), mask=written)
-                elif PAD > 0:
-                    total += tl.load(gain + t, mask=t >= 0, other=0.0).to(tl.float32) * gradient
+                    _store(grad_current + t * row, at, _begun(t, there, PAD), gradient)
                 else:
-                    total += tl.load(gain + t).to(tl.float32) * gradient
+                    total += _gain(gain, t, PAD) * gradient
         if gain is not None:
-            tl.store(grad_current + at, total.to(grad_current.dtype.element_ty), mask=there)
-
-
-INTERPRETED = not any(isinstance(function, triton.runtime.JITFunction) for function in (forward_kernel, tl.zeros))
-"""Whether Triton was set to interpret, before it was imported anywhere; its kernels then take tensors on the CPU."""
+            _store(grad_current, at, there, total)
