@@ -141,7 +141,7 @@ def forward_kernel(
     )
     complete = exists & (rows >= POOL) & (columns >= POOL) if BORDER else exists
     zero = tl.zeros([BLOCK], tl.float32)
-    spikes = tl.zeros([BLOCK], tl.int32)
+    spikes = zero  # LLVM of Triton 3.6 can fail on the sum of integers; below 2^24 this one is exact, too
     once, factor, output_factor = zero, zero, zero
     if pool_dropout is not None:
         output_factor = _load(pool_dropout, output_factor_at, complete)
@@ -165,7 +165,7 @@ def forward_kernel(
                 value = _input(current, once, gain, before + i, at, row, there, PAD)
                 result, is_spike, state = STEP(value, state, numbers, FLAGS)
                 if count is not None:
-                    spikes += is_spike.to(tl.int32)
+                    spikes += tl.where(is_spike, 1.0, 0.0)
                 if dropout is not None:
                     result = result * factor
                 if position > 0:
@@ -278,8 +278,8 @@ def backward_kernel(
         output_factor = _load(pool_dropout, output_factor_at, complete)
     errors = ()  # of all steps, if they are few: the positions of a window share them
     if SEGMENTS == 1:
-        for t in tl.static_range(SEGMENT):
-            error = _error(grad_output, t, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS)
+        for i in tl.static_range(SEGMENT):
+            error = _error(grad_output, i, output_row, output_at, complete, pool_gain, output_factor, PAD, DROPS)
             errors = errors + (error,)
     for position in range(POOL * POOL):
         at, at_factor, there = _position(
