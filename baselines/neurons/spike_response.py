@@ -182,7 +182,7 @@ SPIKE_RESPONSE = Scan(
     "spike_response",
     (SRMParams,),
     (
-        *fused.backends("spike_response", numbers),
+        *fused.backends("spike_response", numbers, states=4, carries=2),
         reference_backend(forward, backward),
     ),
 )

@@ -4,8 +4,9 @@ Times are those of the GPU alone for the neuron, and of Python and GPU together 
 slower decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -15,14 +16,18 @@ from torch import Tensor
 from benchmarks.config import OptimizerConfig
 from benchmarks.cuda_graph import WARM_UP, Recorded
 from benchmarks.determinism import choose_deterministic_kernels
+from benchmarks.micro.peers import SpikingJelly
 from benchmarks.micro.test_neuron import LIF, SHAPES, TSSL, arrays_of, floor_ratio
 from benchmarks.micro.test_step import STEPS, Step, batch_of, gradients, model_of, products_alone
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.training import make_optimizer, train_step
-from tssl_core import reference
-from tssl_core.kernels import resolve
+from tssl_core import reference, spiking_psc
+from tssl_core.kernels import SPIKING_PSC, resolve
+from tssl_core.kernels.fusion import NOTHING, Fusion, Pooling, composed
+from tssl_core.layers import SUM_POOL_GAIN
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; PyTorch finds none here")
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 STEPS_TIMED = 20
 """Training steps between two looks at the clock."""
 ROUNDS = 5
@@ -30,43 +35,111 @@ SMALLEST_BATCH = 50
 """The paper's; on a CPU larger networks are timed with less."""
 
 
-def name_of_gpu() -> dict[str, str]:
+def name_of_gpu() -> dict[str, Any]:
     """What is kept beside each measurement."""
     return {"gpu": torch.cuda.get_device_name()}
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_neuron(benchmark: BenchmarkFixture, shape: tuple[int, ...]) -> None:
-    """Kernels, floor and reference; caches are emptied before each call, as all in between would empty them."""
+def medians(functions: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Median milliseconds of the GPU; caches are emptied before each call, as all in between would empty them."""
     from triton.testing import do_bench
 
-    grad_psc, current = (array.cuda() for array in arrays_of(shape))
-    backend = resolve("triton", "cuda")
-    assert torch.equal(backend.forward(current, LIF, TSSL).cpu(), reference.forward(current.cpu(), LIF))
-    expected = reference.backward(grad_psc.cpu(), current.cpu(), LIF, TSSL)
-    found = backend.gradient(grad_psc, current, (LIF, TSSL)).cpu()
-    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
-    output = torch.empty_like(current)
-    functions: dict[str, Callable[[], object]] = {
-        "forward": partial(backend.forward, current, LIF, TSSL),
-        "backward": partial(backend.gradient, grad_psc, current, (LIF, TSSL)),
-        "copy": partial(output.copy_, current),
-        "add": partial(torch.add, grad_psc, current, out=output),
-        "reference forward": partial(reference.forward, current, LIF),
-        "reference backward": partial(reference.backward, grad_psc, current, LIF, TSSL),
-    }
-    milliseconds = {
-        name: do_bench(function, warmup=5, rep=50, return_mode="median") for name, function in functions.items()
-    }
+    return {name: do_bench(function, warmup=5, rep=50, return_mode="median") for name, function in functions.items()}
+
+
+def assert_near(found: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Compare with the largest value that is expected."""
+    assert (found.cpu() - expected.cpu()).abs().max() <= tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_neuron(benchmark: BenchmarkFixture, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Kernels, floor and reference."""
+    grad_psc, current = (array.to("cuda", dtype) for array in arrays_of(shape))
+    backend = resolve("triton", "cuda", dtype)
+    output, kept = backend.forward(current, LIF, TSSL, NOTHING)
+    backward = partial(backend.gradient, grad_psc, current, kept, (LIF, TSSL))
+    exact_grad, exact = grad_psc.float().cpu(), current.float().cpu()
+    assert torch.equal(output.cpu(), reference.forward(exact, LIF).to(dtype))
+    tolerance = max(1e-5, torch.finfo(dtype).eps)
+    assert_near(backward().float(), reference.backward(exact_grad, exact, LIF, TSSL), tolerance)
+    target = torch.empty_like(current)
+    milliseconds = medians(
+        {
+            "forward": partial(backend.forward, current, LIF, TSSL, NOTHING),
+            "backward": backward,
+            "copy": partial(target.copy_, current),
+            "add": partial(torch.add, grad_psc, current, out=target),
+            "reference forward": partial(reference.forward, current, LIF),
+            "reference backward": partial(reference.backward, grad_psc, current, LIF, TSSL),
+        }
+    )
     own = milliseconds["forward"] + milliseconds["backward"]
     slow = milliseconds["reference forward"] + milliseconds["reference backward"]
     ratio = {"kernels / floor": floor_ratio(milliseconds), "reference / kernels": slow / own}
+    label = f"{list(shape)}, {dtype}"
+    record(benchmark, work="neuron on a GPU", label=label, milliseconds=milliseconds, ratio=ratio, **name_of_gpu())
+
+
+def both_passes(layer: Callable[[Tensor], Tensor], current: Tensor) -> Callable[[], Tensor]:
+    """Forward and backward pass of a layer, for an error drawn once; returns dL/dI."""
+    leaf = current.detach().requires_grad_()
+    output = layer(leaf).detach()
+    generator = torch.Generator("cuda").manual_seed(0)
+    grad = output.copy_(torch.randn(output.shape, generator=generator, device="cuda", dtype=output.dtype))
+    return lambda: torch.autograd.grad(layer(leaf), leaf, grad)[0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
+def test_parts_of_a_step(benchmark: BenchmarkFixture, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Neurons with dropout and sum pooling, forward and backward: fused, one after the other, and in other ways.
+
+    SpikingJelly's neuron, on the kernel that it chooses itself, and the reference in ``torch.compile`` are neurons
+    alone. The floor is a copy and an addition of the current, which the neurons alone would take at least.
+    """
+    steps, batch, channels, height, width = shape
+    current = arrays_of((steps, batch, height, width, channels))[1].to("cuda", dtype).movedim(-1, 2)
+    factors = (torch.rand(1, batch, height, channels, 1, device="cuda") > 0.2) / 0.8
+    fusion = Fusion(dropout=factors.to(dtype).transpose(2, 3), pool=Pooling(2, SUM_POOL_GAIN))
+    neuron = partial(spiking_psc, lif=LIF, tssl=TSSL)
+    layers: dict[str, Callable[[Tensor], Tensor]] = {
+        "fused": lambda x: SPIKING_PSC(x, LIF, TSSL, backend="triton", fusion=fusion),
+        "one after the other": lambda x: composed(neuron, x, fusion),
+        "neuron alone": neuron,
+    }
+    peer = SpikingJelly()
+    missing = peer.missing()
+    if missing is None:
+        layers["SpikingJelly's neuron alone"] = peer.neuron(LIF).cuda()
+    functions: dict[str, Callable[[], object]] = {name: both_passes(layer, current) for name, layer in layers.items()}
+    if dtype == torch.float32:
+        fused, composed_ = layers["fused"], layers["one after the other"]
+        assert torch.equal(fused(current), composed_(current))
+        assert_near(both_passes(fused, current)(), both_passes(composed_, current)(), 1e-5)
+    compiled = torch.compile(reference.forward), torch.compile(reference.backward)
+    grad, target = torch.empty_like(current).normal_(), torch.empty_like(current)
+    functions |= {
+        "compiled reference forward": partial(compiled[0], current, LIF),
+        "compiled reference backward": partial(compiled[1], grad, current, LIF, TSSL),
+        "copy": partial(target.copy_, current),
+        "add": partial(torch.add, grad, current, out=target),
+    }
+    milliseconds = medians(functions)
+    floor = milliseconds["copy"] + milliseconds["add"]
+    ratio = {
+        "one after the other / fused": milliseconds["one after the other"] / milliseconds["fused"],
+        "fused / floor": milliseconds["fused"] / floor,
+    }
     record(
         benchmark,
-        work="neuron on a GPU",
-        label=str(list(shape)),
+        work="parts of a step on a GPU",
+        label=f"{list(shape)}, {dtype}",
         milliseconds=milliseconds,
         ratio=ratio,
+        versions={} if missing else {peer.name: peer.version()},
+        missing={peer.name: missing} if missing else {},
         **name_of_gpu(),
     )
 

@@ -21,7 +21,7 @@ SPIKING_PSC = Scan(
     (LIFParams, TSSLParams),
     (
         Backend("cpu", "cpu", cpu.LIBRARY.unavailable, cpu.forward, cpu.backward),
-        Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward, fuses=False),
+        Backend("triton", "cuda", gpu.unavailable, gpu.forward, gpu.backward),
         reference_backend(lambda current, lif, _tssl: reference.forward(current, lif), reference.backward),
     ),
 )

@@ -14,7 +14,7 @@ so that the sign of the weight tells where the surrogate is, and then scans back
 
 The logistic surrogate's derivative is 1 / (4 width cosh(x / 2)^2) at x = (u - threshold) / width. The hyperbolic
 cosine is a polynomial in (x / 2)^2: ten terms of its Taylor series, or seven fitted ones, are exact in float32 up to
-the limit of 8 on x.
+the limit of 8 on x. A GPU has an instruction for e = exp(-|x|), and takes e / (width (1 + e)^2).
 """
 
 import math

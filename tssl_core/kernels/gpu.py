@@ -4,92 +4,104 @@ In float32 its spikes are those of the reference on the CPU. The reference on a 
 PyTorch multiplies by the reciprocal instead of dividing by a time constant; in half precision it rounds every step.
 """
 
-import functools
-import importlib.util
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tssl_core.kernels import gpu_launch
 from tssl_core.kernels.fused import Coefficients, gate_below
 from tssl_core.kernels.fusion import Fusion
+from tssl_core.kernels.gpu_launch import Neuron
 from tssl_core.params import LIFParams, TSSLParams
+from tssl_core.reference import SURROGATE_ARGUMENT_LIMIT
 
-_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_BLOCK = 256
-"""Neurons a program."""
-
-
-def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Tell why Triton's kernels cannot run on a device and dtype, or return None if they can."""
-    if importlib.util.find_spec("triton") is None:
-        return "Triton is not installed; it comes with PyTorch's builds for CUDA on Linux"
-    if device.type != "cuda" and not (device.type == "cpu" and _kernels().INTERPRETED):
-        there = "" if torch.cuda.is_available() else ", and PyTorch finds none here"
-        return f"the tensor is on {device}; expected one on a CUDA device{there}"
-    if dtype not in _DTYPES:
-        return f"the tensor is {dtype}; expected one of {', '.join(map(str, _DTYPES))}"
-    return None
+unavailable = gpu_launch.unavailable
 
 
-def forward(current: Tensor, lif: LIFParams, _tssl: TSSLParams, _fusion: Fusion) -> tuple[Tensor, None]:
-    """Return the PSC of `current`; see `tssl_core.reference.forward`."""
-    psc = torch.empty_like(current)
-    launch(_kernels().forward_kernel, current, (current, psc), _neuron(lif))
-    return psc, None
+def forward(current: Tensor, lif: LIFParams, tssl: TSSLParams, fusion: Fusion) -> tuple[Tensor, Tensor | None]:
+    """Return the PSC of `current`, see `tssl_core.reference.forward`, and for the ``layer`` gate the number of spikes.
+
+    That number is one int64 on the device, so that nothing waits for it.
+    """
+    numbers, flags = _neuron(lif, current.device)
+    count = torch.zeros(1, dtype=torch.int64, device=current.device) if tssl.gate == "layer" else None
+    psc = gpu_launch.forward(_functions(), current, fusion, (numbers,), flags, count)
+    return psc, count
 
 
 def backward(
-    grad_psc: Tensor, current: Tensor, _kept: None, lif: LIFParams, tssl: TSSLParams, _fusion: Fusion
+    grad_psc: Tensor,
+    current: Tensor,
+    kept: Tensor | None,
+    lif: LIFParams,
+    tssl: TSSLParams,
+    fusion: Fusion,
+    *,
+    reset_matrix: bool = False,
 ) -> Tensor:
-    """Return dL/dI; see `tssl_core.reference.backward`."""
-    grad_current = torch.empty_like(current)
-    weights, factors = (torch.empty_like(current, dtype=torch.float32) for _ in range(2))
-    arrays = (grad_psc, current, grad_current, weights, factors, _gate(current, lif, tssl))
-    launch(_kernels().backward_kernel, current, arrays, (*_neuron(lif), *Coefficients.of(lif, tssl)))
-    return grad_current
-
-
-def _gate(current: Tensor, lif: LIFParams, tssl: TSSLParams) -> Tensor:
-    """`gate_below` as one number on the device, so that the ``layer`` gate need not wait for its spike rate."""
-    low = torch.full((1,), gate_below(lif, tssl, True), dtype=torch.float32, device=current.device)
-    if tssl.gate != "layer":
-        return low
-    count = torch.zeros(1, dtype=torch.int64, device=current.device)
-    launch(_kernels().count_kernel, current, (current, count), _neuron(lif))
-    return torch.where(count.double() / current.numel() <= tssl.layer_rate, low, gate_below(lif, tssl, False))
-
-
-def launch(kernel: Any, current: Tensor, arrays: Sequence[Tensor], numbers: Sequence[float], **options: object) -> None:
-    """Run a Triton kernel ``(*arrays, steps, neurons, *numbers, BLOCK)``, one program for each block of neurons.
+    """Return dL/dI; see `tssl_core.reference.backward`.
 
     Parameters
     ----------
-    kernel : triton.JITFunction
-        The kernel.
-    current : Tensor
-        ``[T, ...]``; sets the number of steps and of neurons, and the device.
-    arrays : sequence of Tensor
-        What the kernel reads and writes, contiguous.
-    numbers : sequence of float
-        The kernel's parameters; in float32 there.
-    **options
-        For Triton's compiler.
+    grad_psc, current : Tensor
+        dL/da and the input of the forward pass.
+    kept : Tensor, optional
+        What `forward` returned besides; the spikes are counted again where it is None and the gate wants them.
+    lif, tssl, fusion
+        As in the forward pass.
+    reset_matrix : bool
+        Whether to add the intra-neuron term of September 2020, see `tssl_core.reset_matrix`, to the error; `tssl` has
+        to have the other one off.
     """
-    steps = current.shape[0]
-    neurons = current.numel() // steps
-    if neurons:
-        with torch.cuda.device_of(current):
-            programs = (neurons + _BLOCK - 1) // _BLOCK
-            kernel[(programs,)](*arrays, steps, neurons, *map(float, numbers), BLOCK=_BLOCK, **options)
+    functions, (numbers, flags) = _functions(), _neuron(lif, current.device)
+    gate: tuple[object, object] = gate_below(lif, tssl, True), 0
+    if tssl.gate == "layer":
+        if kept is None:
+            kept = gpu_launch.count_spikes(functions, current, fusion, (numbers,), flags)
+        neurons = current.numel() // current.shape[0] * fusion.steps(current)
+        gate = kept, most_spikes(neurons, tssl.layer_rate)
+    intra = 2 if reset_matrix else int(tssl.intra_neuron)
+    arguments = (numbers, gate, _gradient(lif, tssl, reset_matrix)), (*flags, intra, tssl.gate == "layer")
+    return gpu_launch.backward(functions, grad_psc, current, fusion, *arguments)
 
 
-def _neuron(lif: LIFParams) -> tuple[float, float, float]:
-    return lif.tau_m, lif.tau_s, lif.threshold
+def _neuron(lif: LIFParams, device: torch.device) -> tuple[tuple[object, ...], tuple[bool, bool]]:
+    """Numbers and flags of a step."""
+    tau_m, multiplies_m = gpu_launch.divisor(lif.tau_m, device)
+    tau_s, multiplies_s = gpu_launch.divisor(lif.tau_s, device)
+    return (tau_m, tau_s, float(lif.threshold)), (multiplies_m, multiplies_s)
 
 
-@functools.cache
-def _kernels() -> Any:
-    """Import the kernels when they are first needed: Triton takes its time, and may not be there."""
-    return importlib.import_module("tssl_core.kernels.gpu_kernels")
+def _gradient(lif: LIFParams, tssl: TSSLParams, reset_matrix: bool) -> tuple[float, ...]:
+    """Numbers of the backward pass, as ``record`` of ``gpu_kernels.py`` unpacks them.
+
+    At x = (u - threshold) / width the surrogate's derivative is e / (width (1 + e)^2) with e = exp(-|x|).
+    """
+    coefficients = Coefficients.of(lif, tssl)
+    return (
+        math.log2(math.e) / tssl.surrogate_width,
+        math.log2(math.e) * SURROGATE_ARGUMENT_LIMIT,
+        coefficients.psc_gain / tssl.surrogate_width,
+        coefficients.psc_gain,
+        float(coefficients.weight_min),
+        float(coefficients.weight_max),
+        coefficients.psc_decay,
+        1 - 1 / lif.tau_m if reset_matrix else coefficients.leak,
+        1 / lif.tau_m if reset_matrix else coefficients.reset,
+    )
+
+
+def most_spikes(updates: int, rate: float) -> int:
+    """Return how many of so many updates may be spikes so that their rate is at most `rate`."""
+    most = math.floor(min(rate, 1.0) * updates)
+    # The product may be rounded past a whole number that the quotient is not.
+    return next((count for count in (most + 1, most, most - 1) if count / max(updates, 1) <= rate), -1)
+
+
+def _of_module(kernels: Any) -> Neuron:
+    return Neuron(kernels.rest, kernels.step, kernels.prepare, kernels.record, kernels.adjoint, states=2, carries=2)
+
+
+_functions = gpu_launch.functions_of("tssl_core.kernels.gpu_kernels", _of_module)

@@ -1,157 +1,91 @@
-"""Triton kernels of the TSSL-BP neuron; equations in `tssl_core.reference`, their fused form in `fused.py`.
+"""The TSSL-BP neuron for ``gpu_scan.py``; equations in `tssl_core.reference`, their fused form in `fused.py`.
 
-One program does a block of neurons over all time steps, with the state in registers, in float32 whatever the type of
-the input. With ``TRITON_INTERPRET=1`` set before Triton is first imported, the kernels run on the CPU, slowly.
+``numbers`` are ``(neuron, gate, gradient)``, the first alone in the forward pass; `gpu` tells what they hold. ``FLAGS``
+are whether two multiplications divide exactly by tau_m, and by tau_s, then the kind of intra-neuron term, one of the
+constants below, and whether the gate is the layer's.
 """
 
 import triton
 import triton.language as tl
 
+from tssl_core.kernels.gpu_arithmetic import divide, power_of_two, reciprocal
+
+NO_INTRA, LAST_VERSION, RESET_MATRIX = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
+
 
 @triton.jit
-def _step(current, membrane, synapse, tau_m, tau_s, threshold):
-    """One time step: delta u, u, whether it is a spike, the membrane potential after the reset, the PSC."""
-    # A plain division is approximate on a GPU, and would move spikes.
-    delta_u = current - tl.div_rn(membrane, tau_m)
+def rest(zero, numbers):
+    """Return membrane potential and PSC before the first step."""
+    return zero, zero
+
+
+@triton.jit
+def _neuron(current, state, numbers, FLAGS: tl.constexpr):
+    """One time step: delta u, u, whether it is a spike, and membrane potential after the reset and PSC."""
+    membrane, synapse = state
+    tau_m, tau_s, threshold = numbers[0]
+    delta_u = current - divide(membrane, tau_m, FLAGS[0])
     u = membrane + delta_u
     is_spike = u > threshold
-    synapse += tl.div_rn(tl.where(is_spike, 1.0, 0.0) - synapse, tau_s)
-    return delta_u, u, is_spike, u * tl.where(is_spike, 0.0, 1.0), synapse
+    synapse += divide(tl.where(is_spike, 1.0, 0.0) - synapse, tau_s, FLAGS[1])
+    return delta_u, u, is_spike, (u * tl.where(is_spike, 0.0, 1.0), synapse)
 
 
 @triton.jit
-def forward_kernel(current, psc, steps, neurons, tau_m, tau_s, threshold, BLOCK: tl.constexpr):
-    """Write the PSC ``[T, N]`` of a current ``[T, N]``."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = index < neurons
-    current += index
-    psc += index
-    membrane = tl.zeros([BLOCK], tl.float32)
-    synapse = tl.zeros([BLOCK], tl.float32)
-    for _ in range(steps):
-        value = tl.load(current, mask=inside, other=0.0).to(tl.float32)
-        _, _, _, membrane, synapse = _step(value, membrane, synapse, tau_m, tau_s, threshold)
-        tl.store(psc, synapse.to(psc.dtype.element_ty), mask=inside)
-        current += neurons
-        psc += neurons
+def step(current, state, numbers, FLAGS: tl.constexpr):
+    """One time step of the forward pass."""
+    _, _, is_spike, state = _neuron(current, state, numbers, FLAGS)
+    return state[1], is_spike, state
 
 
 @triton.jit
-def count_kernel(current, count, steps, neurons, tau_m, tau_s, threshold, BLOCK: tl.constexpr):
-    """Add the number of spikes to an int64."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = index < neurons
-    current += index
-    membrane = tl.zeros([BLOCK], tl.float32)
-    synapse = tl.zeros([BLOCK], tl.float32)
-    spikes = tl.zeros([BLOCK], tl.int64)
-    for _ in range(steps):
-        value = tl.load(current, mask=inside, other=0.0).to(tl.float32)
-        _, _, is_spike, membrane, synapse = _step(value, membrane, synapse, tau_m, tau_s, threshold)
-        spikes += is_spike.to(tl.int64)
-        current += neurons
-    # A neuron past the end has no input; as the threshold is positive it is silent.
-    tl.atomic_add(count, tl.sum(spikes))
+def prepare(numbers, FLAGS: tl.constexpr):
+    """Put the PSC below which the surrogate stands in for the spike count of a layer and its limit."""
+    neuron, gate, gradient = numbers
+    below, most_spikes = gate
+    if FLAGS[3]:
+        below = tl.where(tl.load(below) <= most_spikes, float("inf"), float("-inf"))
+    return neuron, below, gradient
 
 
 @triton.jit
-def _weight(
-    delta_u, above, is_spike, is_gated, weight_min, weight_max, narrowness, square_limit, surrogate_scale, psc_gain
-):
-    """Weight of e[t]; a step needs the surrogate or the slope, never both, so they share the division."""
-    y = above * above * narrowness
-    y = tl.where(y > square_limit, square_limit, y)
-    cosh = 1.0 / 6402373705728000.0  # 1 / 18!, the first of ten terms of the Taylor series
-    cosh = cosh * y + 1.0 / 20922789888000.0
-    cosh = cosh * y + 1.0 / 87178291200.0
-    cosh = cosh * y + 1.0 / 479001600.0
-    cosh = cosh * y + 1.0 / 3628800.0
-    cosh = cosh * y + 1.0 / 40320.0
-    cosh = cosh * y + 1.0 / 720.0
-    cosh = cosh * y + 1.0 / 24.0
-    cosh = cosh * y + 1.0 / 2.0
-    cosh = cosh * y + 1.0
-    quotient = psc_gain / tl.where(is_gated, surrogate_scale * (cosh * cosh), delta_u)
-    slope = tl.where(quotient < weight_min, weight_min, quotient)
-    slope = tl.where(slope > weight_max, weight_max, slope)
-    return tl.where(is_gated, -quotient, tl.where(is_spike, slope, 0.0))
+def record(current, state, numbers, FLAGS: tl.constexpr):
+    """One time step, with the weight of e[t] in its gradient and the factor of what later spikes hand back."""
+    delta_u, u, is_spike, state = _neuron(current, state, numbers, FLAGS)
+    neuron, below, gradient = numbers
+    steepness, exponent_limit, surrogate_gain, psc_gain, weight_min, weight_max, _, leak, reset = gradient
+    is_gated = state[1] < below
+    # A step needs the surrogate or the slope, never both, so they share the division. NaN is to stay what it is.
+    exponent = tl.abs(u - neuron[2]) * steepness
+    e = power_of_two(-tl.minimum(exponent, exponent_limit, propagate_nan=tl.PropagateNan.ALL))
+    divided = tl.where(is_gated, surrogate_gain * e, psc_gain)
+    quotient = divided * reciprocal(tl.where(is_gated, (1.0 + e) * (1.0 + e), delta_u))
+    slope = tl.maximum(quotient, weight_min, propagate_nan=tl.PropagateNan.ALL)
+    slope = tl.where(is_spike, tl.minimum(slope, weight_max, propagate_nan=tl.PropagateNan.ALL), 0.0)
+    if FLAGS[2] == NO_INTRA:
+        kept = (tl.where(is_gated, quotient, slope),)
+    elif FLAGS[2] == RESET_MATRIX:
+        kept = (tl.where(is_gated, quotient, slope), tl.where(is_spike, u * reset, 0.0))
+    else:
+        weight = tl.where(is_gated, -quotient, slope)
+        kept = (weight, tl.where(is_spike & (is_gated == 0), weight * u * reset, leak))
+    return kept, state
 
 
 @triton.jit
-def backward_kernel(
-    grad_psc,
-    current,
-    grad_current,
-    weights,
-    factors,
-    gate_below,
-    steps,
-    neurons,
-    tau_m,
-    tau_s,
-    threshold,
-    weight_min,
-    weight_max,
-    narrowness,
-    square_limit,
-    surrogate_scale,
-    psc_gain,
-    psc_decay,
-    leak,
-    reset,
-    BLOCK: tl.constexpr,
-):
-    """Write dL/dI ``[T, N]``; `weights` and `factors` are float32 scratch ``[T, N]``, `gate_below` is one float32."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = index < neurons
-    grad_psc += index
-    current += index
-    grad_current += index
-    weights += index
-    factors += index
-    psc_limit = tl.load(gate_below)
-    membrane = tl.zeros([BLOCK], tl.float32)
-    synapse = tl.zeros([BLOCK], tl.float32)
-    for _ in range(steps):
-        value = tl.load(current, mask=inside, other=0.0).to(tl.float32)
-        delta_u, u, is_spike, membrane, synapse = _step(value, membrane, synapse, tau_m, tau_s, threshold)
-        is_gated = synapse < psc_limit
-        weight = _weight(
-            delta_u,
-            u - threshold,
-            is_spike,
-            is_gated,
-            weight_min,
-            weight_max,
-            narrowness,
-            square_limit,
-            surrogate_scale,
-            psc_gain,
-        )
-        tl.store(weights, weight, mask=inside)
-        tl.store(factors, tl.where(is_spike & ~is_gated, weight * u * reset, leak), mask=inside)
-        current += neurons
-        weights += neurons
-        factors += neurons
-        grad_psc += neurons
-        grad_current += neurons
-
-    tl.debug_barrier()  # another thread of the program may read back what this one wrote
-    error = tl.zeros([BLOCK], tl.float32)
-    theta = tl.zeros([BLOCK], tl.float32)
-    for _ in range(steps):
-        weights -= neurons
-        factors -= neurons
-        grad_psc -= neurons
-        grad_current -= neurons
-        weight = tl.load(weights, mask=inside, other=0.0)
-        factor = tl.load(factors, mask=inside, other=0.0)
-        error = tl.load(grad_psc, mask=inside, other=0.0).to(tl.float32) + psc_decay * error
-        inter = weight * error
-        theta = tl.where(weight < 0, 0.0, inter) + factor * theta
-        gradient = tl.where(weight < 0, -inter, theta)
-        tl.store(grad_current, gradient.to(grad_current.dtype.element_ty), mask=inside)
-
-
-INTERPRETED = not any(isinstance(function, triton.runtime.JITFunction) for function in (forward_kernel, tl.zeros))
-"""Whether Triton was set to interpret, before it was imported anywhere; its kernels then take tensors on the CPU."""
+def adjoint(error, kept, carry, numbers, FLAGS: tl.constexpr):
+    """One time step back: dL/dI, and e[t] with what an earlier spike gets from this one."""
+    later_error, carried = carry
+    psc_decay, leak = numbers[2][6], numbers[2][7]
+    if FLAGS[2] == RESET_MATRIX:
+        reset_error = tl.fma(kept[1], carried, error)
+        carried = tl.where(kept[1] > 0, error, leak * carried)
+        error = tl.fma(psc_decay, later_error, reset_error)
+        gradient = kept[0] * error
+    else:
+        error = tl.fma(psc_decay, later_error, error)
+        gradient = kept[0] * error
+        if FLAGS[2] == LAST_VERSION:
+            carried = tl.fma(kept[1], carried, tl.where(kept[0] < 0, 0.0, gradient))
+            gradient = tl.where(kept[0] < 0, -gradient, carried)
+    return gradient, (error, carried)

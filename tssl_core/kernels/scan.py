@@ -6,10 +6,12 @@ To give another neuron fused kernels:
    ``backward(grad_output, current, *parameters)`` that map ``[T, ...]`` to ``[T, ...]``; parameters are frozen
    dataclasses of floats, bools and strings. Make a `Backend` of it without a `home`.
 2. Write the same two functions over `tssl_core.kernels.native` (a C file as ``cpu.c``, in the neuron's package) or
-   Triton (as in ``gpu_kernels.py``), and make a `Backend` of each. A neuron of `baselines.neurons` that puts out spikes
-   needs only its step and the adjoint of that; see ``spiking.h`` and ``fused.py`` there.
+   `gpu_launch` (a step and its adjoint in Triton, as ``gpu_scan.py`` says), and make a `Backend` of each. A neuron of
+   `baselines.neurons` that puts out spikes needs only its step and the adjoint of that; see ``spiking.h`` and
+   ``fused.py`` there.
 3. Make a `Scan` of them, and call it. Choice of the backend, autograd, ``torch.compile`` and contiguous memory are
-   taken care of here; loading, threads, allocation and what is fused with the neurons (`fusion`) in `native` and `gpu`.
+   taken care of here; loading, threads, allocation and what is fused with the neurons (`fusion`) in `native` and
+   `gpu_launch`.
 """
 
 import functools
