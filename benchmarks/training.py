@@ -262,6 +262,13 @@ def widest_layer(task: Task) -> int:
     return max(prod(shape) for shape in (task.input_shape, *task.architecture.output_shapes(task.input_shape)))
 
 
+def placed(model: Model, device: torch.device) -> Model:
+    """Move a model to a device; on a GPU, weights of convolutions lie in the order of feature maps, channels last."""
+    if device.type != "cuda":
+        return model.to(device)
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:
     """AdamW as the authors' code sets it up."""
     on_gpu = any(weight.is_cuda for weight in model.parameters())
@@ -292,7 +299,7 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
-    model = method.build(config.task(), config.method_parameters(), backend=execution.backend).to(device)
+    model = placed(method.build(config.task(), config.method_parameters(), backend=execution.backend), device)
     model.products = products
     state = TrainingState(model, make_optimizer(model, config.optimizer), Draws.of(config.seed, device))
     cut = _cut(config, data, device)

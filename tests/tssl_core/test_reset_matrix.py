@@ -11,6 +11,9 @@ from tssl_core.layers import TSSLNeuron
 from tssl_core.reference import simulate
 from tssl_core.reset_matrix import RESET_MATRIX_PSC, ResetMatrixNeuron, backward, reset_error
 
+# NumPy, on which Triton's interpreter runs, warns of infinities and NaN that are selected away or wanted.
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+
 LIF = LIFParams(tau_s=2)
 OF_2020 = TSSLParams(gate="layer", layer_rate=0.1, inverse_min=-10, inverse_max=10, intra_neuron=False)
 
