@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,7 +181,10 @@ def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(monke
 
 
 def test_the_command_that_is_logged_names_the_jobs_and_threads_that_bits_depend_on() -> None:
-    study = argparse.Namespace(study="digits", profile="smoke", overrides=[], only=[], threads=None)
+    options: dict[str, Any] = {"overrides": [], "only": [], "threads": None, "cudnn_benchmark": None}
+    study = argparse.Namespace(study="digits", profile="smoke", **options)
     assert study_of(study).command == "tssl reproduce digits --profile smoke"
     study.jobs, study.threads = 2, 1
     assert study_of(study).command == "tssl reproduce digits --profile smoke --jobs 2 --threads 1"
+    study.cudnn_benchmark = True
+    assert study_of(study).command.endswith(" --threads 1 --cudnn-benchmark")

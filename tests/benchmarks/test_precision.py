@@ -18,7 +18,9 @@ from benchmarks.determinism import choose_deterministic_kernels, describe_determ
 from benchmarks.errors import ConfigError
 from benchmarks.file_tracking import JsonTracker
 from benchmarks.precision import HALF, LOSS_SCALE, Precision, choose_precision, loss_scale, precision_on
+from benchmarks.site import Site
 from benchmarks.study import load_study
+from benchmarks.tracking import NoTracking
 from benchmarks.training import make_optimizer, prepare, train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
@@ -130,6 +132,17 @@ def test_what_products_were_computed_in_is_logged_and_what_was_asked_for(
     assert main([*one, "--set", "run.precision=float16"]) == 2
     assert "tssl: error: precision is 'float16' on the CPU; expected" in capsys.readouterr().err
     assert len(list(Path("runs/tiny").iterdir())) == 1
+
+
+def test_runs_of_one_dataset_are_each_logged_in_their_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Execution, "precision_of", lambda _self, config: config.precision)
+    monkeypatch.setattr("benchmarks.site.choose_precision", lambda _device, _asked: None)
+    site = Site("tiny", "", HERE, lambda: NoTracking())
+    names = ("tf32", "float32", "bfloat16")
+    logged = [site.data(config_of(precision=name))[1] for name in names]
+    assert tuple(environment.precision for environment in logged) == names
+    assert ["cudnn.benchmark=True" in environment.determinism for environment in logged] == [False, False, True]
+    choose_deterministic_kernels()
 
 
 def test_the_study_of_precision_has_each_type_with_equal_seeds_on_both_networks() -> None:
