@@ -121,8 +121,8 @@ class TimeFirst(nn.Module):
 def _channels_last(x: Tensor) -> Tensor:
     """Put feature maps into the order in which kernels do a layer's neurons and pooling in one pass.
 
-    Convolutions take no longer with it on the CPU, and on a GPU less in 16 bits. Not only what goes into a convolution, as
-    with a single channel it does not see the order and gives back the other.
+    Convolutions take no longer with it on the CPU, and on a GPU less in 16 bits. Not only what goes into one: with a
+    single channel it does not see the order and gives back the other.
     """
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 

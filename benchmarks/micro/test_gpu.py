@@ -6,21 +6,23 @@ slower decides.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from baselines.method import Model
 from benchmarks.config import OptimizerConfig
 from benchmarks.cuda_graph import WARM_UP, Recorded
 from benchmarks.determinism import choose_deterministic_kernels
 from benchmarks.micro.peers import SpikingJelly
 from benchmarks.micro.test_neuron import LIF, SHAPES, TSSL, arrays_of, floor_ratio
-from benchmarks.micro.test_step import STEPS, Step, batch_of, gradients, model_of, products_alone
+from benchmarks.micro.test_step import STEPS, Step, batch_of, model_of, products_alone
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.training import make_optimizer, train_step
+from benchmarks.precision import HALF, Precision, choose_precision, loss_scale
+from benchmarks.training import make_optimizer, placed, train_step
 from tssl_core import reference, spiking_psc
 from tssl_core.kernels import SPIKING_PSC, resolve
 from tssl_core.kernels.fusion import NOTHING, Fusion, Pooling, composed
@@ -155,14 +157,20 @@ def repeated(function: Callable[[], object]) -> Callable[[], None]:
     return run
 
 
-def steps_of(step: Step, inputs: Tensor, labels: Tensor) -> dict[str, Callable[[], object]]:
+def steps_of(step: Step, inputs: Tensor, labels: Tensor, precision: Precision) -> dict[str, Callable[[], Any]]:
     """The same step with kernels asked for one by one, recorded, and with neurons in plain PyTorch."""
 
-    def taking(backend: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]:
-        model = model_of(step, backend).cuda()
-        return partial(train_step, model, make_optimizer(model, OptimizerConfig()), grad_clip=1.0)
+    def model(backend: str) -> Model:
+        made = placed(model_of(step, backend), inputs.device)
+        made.products = choose_precision(inputs.device, precision)
+        return made
 
-    def call(function: Callable[[Tensor, Tensor], object]) -> Callable[[], object]:
+    def taking(backend: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]:
+        own = model(backend)
+        scale = loss_scale(precision)
+        return partial(train_step, own, make_optimizer(own, OptimizerConfig()), grad_clip=1.0, loss_scale=scale)
+
+    def call(function: Callable[[Tensor, Tensor], object]) -> Callable[[], Any]:
         return lambda: function(inputs, labels)
 
     plain, recorded = taking("auto"), Recorded(taking("auto"), inputs.device)
@@ -172,21 +180,23 @@ def steps_of(step: Step, inputs: Tensor, labels: Tensor) -> dict[str, Callable[[
     return {
         "recorded": call(recorded),
         "one by one": call(plain),
-        "products alone": products_alone(model_of(step, "auto").cuda(), inputs),
+        "products alone": products_alone(model("auto"), inputs),
         "reference": call(taking("reference")),
     }
 
 
+@pytest.mark.parametrize("precision", get_args(Precision))
 @pytest.mark.parametrize("name", STEPS)
-def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
+def test_training_step(benchmark: BenchmarkFixture, name: str, precision: Precision) -> None:
     """Forward, loss, backward, clipping, AdamW, clamping."""
     step = STEPS[name]
     step = step._replace(batch_size=max(step.batch_size, SMALLEST_BATCH))
-    choose_deterministic_kernels()
+    choose_deterministic_kernels(benchmark=precision in HALF)
     inputs, labels = (array.cuda() for array in batch_of(step))
-    got = gradients(model_of(step, "auto").cuda(), inputs, labels)
-    assert all(value.isfinite().all() for value in got)
-    functions = {key: repeated(function) for key, function in steps_of(step, inputs, labels).items()}
+    made = steps_of(step, inputs, labels, precision)
+    for key in ("recorded", "one by one", "reference"):
+        assert made[key]()[0].isfinite(), f"the loss of {key} is not finite"
+    functions = {key: repeated(function) for key, function in made.items()}
     slow = {"reference": functions.pop("reference")}
     times = interleaved_medians(functions, rounds=ROUNDS) | interleaved_medians(slow, rounds=1)
     milliseconds = {key: value / STEPS_TIMED for key, value in times.items()}
@@ -195,7 +205,7 @@ def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
         "one by one / recorded": milliseconds["one by one"] / milliseconds["recorded"],
         "reference / recorded": milliseconds["reference"] / milliseconds["recorded"],
     }
-    label = f"{name} {step.architecture}, T = {step.time_steps}, batch {step.batch_size}"
+    label = f"{name} {step.architecture}, T = {step.time_steps}, batch {step.batch_size}, {precision}"
     record(
         benchmark,
         work="training step on a GPU",

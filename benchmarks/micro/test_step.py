@@ -93,9 +93,12 @@ def products_alone(model: Model, inputs: Tensor) -> Callable[[], None]:
         hook.remove()
 
     def run() -> None:
+        half = model.products
         for layer, given, grad_output in calls:
             wanted = [*layer.parameters(), *([given] if given.requires_grad else [])]
-            torch.autograd.grad(layer(given), wanted, grad_output)
+            with torch.autocast(inputs.device.type, dtype=half, enabled=half is not None):
+                output = layer(given)
+            torch.autograd.grad(output, wanted, grad_output)
 
     return run
 
