@@ -73,6 +73,10 @@ class Case(NamedTuple):
 CASES = {
     "gain of a dense layer": Case((1, 6, 37), steps=5),
     "gain of feature maps": Case((1, 3, 5, 6, 7), steps=4),
+    "gain of a long window": Case((1, 3, 5, 6, 7), steps=8),
+    "everything in a long window": Case(
+        (1, 3, 19, 9, 7), steps=12, pool=Pooling(2, 1.1), dropout=True, pool_dropout=True
+    ),
     "dropout of a dense layer": Case((5, 6, 37), dropout=True),
     "gain and dropout of a dense layer": Case((1, 6, 131), steps=3, dropout=True),
     "dropout of feature maps": Case((5, 2, 15, 4, 6), dropout=True),

@@ -208,14 +208,14 @@ INLINE void TYPED(forward_tile)(const struct layer *layer, struct tile tile, voi
 INLINE void TYPED(backward_tile)(const struct layer *layer, struct tile tile, void *memory, range_kernel kernel, int fused)
 {
     const struct TYPED(rows) rows = TYPED(rows_of)(layer, memory);
-    const int direct = !layer->pooled && !layer->flat, constant = layer->arrays[GAIN] != 0;
+    const int direct = !layer->pooled && !layer->flat, sums = layer->sums;
     const int border = tile.rows < layer->pool;
     if (!direct && !border)
         TYPED(take_error)(layer, tile, rows.pooled);
     for (size_t row = 0; row < tile.rows; row++) {
         const struct TYPED(strip) strip = TYPED(strip_of)(layer, tile, row);
         REAL *error = rows.maps, *grad = (REAL *)layer->arrays[GRAD_CURRENT] + strip.first;
-        size_t strides[3] = {strip.lanes, 0, constant ? strip.lanes : layer->neurons};
+        size_t strides[3] = {strip.lanes, 0, sums ? strip.lanes : layer->neurons};
         if (border)
             memset(error, 0, layer->steps * strip.lanes * sizeof *error);
         else if (!direct)
@@ -228,12 +228,12 @@ INLINE void TYPED(backward_tile)(const struct layer *layer, struct tile tile, vo
             error = (REAL *)layer->arrays[OUTPUT] + strip.first, strides[0] = layer->neurons;
         TYPED(drop)(layer, strip, error, strides[0]);
         const REAL *current = TYPED(scaled)(layer, strip, rows.current, &strides[1]);
-        if (constant) /* each row of the current is read before that of its gradient is written */
+        if (sums) /* each row of the current is read before that of its gradient is written */
             grad = rows.current;
         void *const arrays[] = {error, (void *)current, grad};
-        const struct scan scan = {layer->steps, strip.lanes, arrays, strides, layer->numbers, layer->stream && !constant};
+        const struct scan scan = {layer->steps, strip.lanes, arrays, strides, layer->numbers, layer->stream && !sums};
         kernel(&scan, 0, strip.lanes, rows.scratch);
-        if (constant)
+        if (sums)
             TYPED(sum_over_time)(layer, strip, grad, fused);
     }
 }

@@ -29,6 +29,10 @@ _SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
 _IMPORTED_BY = os.getpid()
 _SHARED_SOURCES = Path(__file__).parent
 
+SUMMED_STEPS = 7
+"""Longest window over which kernels sum dL/d(current) of a constant input. Longer sums are left to a matrix product,
+which adds in an order of its own: results of before are to stay as they are, to the last digit."""
+
 
 class Library:
     """The compiled kernels of one package, loaded when they are first needed.
@@ -94,12 +98,24 @@ class Library:
         self, kernel: str, grad_output: Tensor, current: Tensor, numbers: Sequence[float], fusion: Fusion = NOTHING
     ) -> Tensor:
         """Run the kernel of a backward pass and return dL/d(current); arguments and errors as for `forward`."""
+        if fusion.gain is not None and len(fusion.gain) > SUMMED_STEPS:
+            return self._backward_of_long_window(kernel, grad_output, current, numbers, fusion)
         grad_current = BUFFERS.empty_strided(current.shape, current.stride(), current.dtype)
         if fusion.empty:
             self._run(kernel, current, (grad_output, current, grad_current), numbers)
         else:
             self._run_layer(kernel, current, (current, grad_output, grad_current), numbers, fusion)
         return grad_current
+
+    def _backward_of_long_window(
+        self, kernel: str, grad_output: Tensor, current: Tensor, numbers: Sequence[float], fusion: Fusion
+    ) -> Tensor:
+        """The sum over time by a matrix product."""
+        steps, neurons = fusion.steps(current), current.numel()
+        assert fusion.gain is not None
+        grads = BUFFERS.empty_strided((steps, neurons), (neurons, 1), current.dtype)
+        self._run_layer(kernel, current, (current, grad_output, grads), numbers, fusion)
+        return (fusion.gain[None] @ grads).as_strided(current.shape, current.stride())
 
     def _run(self, kernel: str, current: Tensor, arrays: Sequence[Tensor | None], numbers: Sequence[float]) -> None:
         """Call an entry point of ``SCAN_KERNEL``."""
@@ -118,11 +134,12 @@ class Library:
     ) -> None:
         """Call an entry point of ``FORWARD_KERNEL`` or ``BACKWARD_KERNEL``."""
         pool = fusion.pool or Pooling(1, 1.0)
-        sizes = (*_geometry(current, fusion), pool.size, fusion.pool is not None, fusion.flat)
+        sums = fusion.gain is not None and len(fusion.gain) <= SUMMED_STEPS
+        sizes = (*_geometry(current, fusion), pool.size, fusion.pool is not None, fusion.flat, sums)
         factors = [_rows_first(values) for values in (fusion.dropout, fusion.pool_dropout)]
         pointers = _pointers((*arrays, fusion.gain, *factors, count))
         self._call(
-            kernel, "layer_entry", current, (ctypes.c_size_t * 8)(*sizes), pointers, _doubles((pool.gain, *numbers))
+            kernel, "layer_entry", current, (ctypes.c_size_t * len(sizes))(*sizes), pointers, _doubles((pool.gain, *numbers))
         )
 
     def _call(self, kernel: str, entry: str, current: Tensor, *arguments: object) -> None:

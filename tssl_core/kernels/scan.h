@@ -165,7 +165,7 @@ enum { CURRENT, OUTPUT, GRAD_CURRENT, GAIN, DROPOUT, POOL_DROPOUT, COUNT, LAYER_
 /* A layer's neurons with what is around them. Dense layers have one row and one column. Backwards, OUTPUT is dL/d(it). */
 struct layer {
     size_t steps, batch, channels, height, width, pool;
-    int pooled, flat; /* `pool` is 1 without pooling */
+    int pooled, flat, sums; /* `pool` is 1 without pooling; `sums`: dL/d(the current that was given once), not of each step */
     void *const *arrays;
     double pool_gain;
     const double *numbers; /* of the neuron's kernel */
@@ -270,8 +270,8 @@ EXPORT int scan_generation(void);
     {                                                                                                                  \
         static const tile_kernel copies[] = {COPIES(name##_layer)};                                                    \
         const size_t steps = sizes[0];                                                                                 \
-        struct layer layer = {steps,    sizes[1],      sizes[2],      sizes[3], sizes[4],   sizes[5],                   \
-                              sizes[6], (int)sizes[7], arrays, numbers[0], numbers + 1, 0, 0, 0};                      \
+        struct layer layer = {steps,         sizes[1],      sizes[2],      sizes[3], sizes[4],   sizes[5],    (int)sizes[6], \
+                              (int)sizes[7], (int)sizes[8], arrays,        numbers[0], numbers + 1, 0,         0,  0};       \
         return run_layer(copies[scan_generation()], &layer, sizeof(REAL), bytes_per_group, threads);                   \
     }
 
