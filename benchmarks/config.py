@@ -44,9 +44,9 @@ class OptimizerConfig(BaseModel):
     """
 
     model_config = STRICT
-    learning_rate: float = Field(default=5e-4, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    grad_clip: float = Field(default=1.0, ge=0)
+    learning_rate: float = Field(default=5e-4, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    grad_clip: float = Field(default=1.0, ge=0, allow_inf_nan=False)
 
 
 class RunConfig(BaseModel):

@@ -12,7 +12,7 @@ class DatasetError(TSSLError, RuntimeError):
 
 
 class DivergedError(TSSLError, ArithmeticError):
-    """A loss that is no longer finite; the run ends as ``diverged``."""
+    """A loss, weights or moments that are no longer finite; the run ends as ``diverged``."""
 
 
 class TrackingError(TSSLError, RuntimeError):

@@ -39,6 +39,8 @@ from benchmarks.tasks.choice import task_type_of
 from benchmarks.tasks.task_type import Evaluation, TaskType
 from benchmarks.training_state import Draws, TrainingState
 
+LOWER = "try a lower optimizer.learning_rate"
+
 CALIBRATION_SAMPLES = 1000
 """First samples of the training set, which a model may look at before an evaluation."""
 
@@ -145,7 +147,11 @@ class Training:
         shown = passes * len(split)
         mean_loss = float(loss_sum) / shown
         if not torch.isfinite(loss_sum):
-            raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; try a lower optimizer.learning_rate")
+            raise DivergedError(f"loss is {mean_loss} in epoch {epoch}; {LOWER}")
+        # A neuron takes NaN for silence: what has no number left may have a loss like any other.
+        lost = not_finite(self.model, self.state.optimizer)
+        if lost:
+            raise DivergedError(f"{', '.join(lost)} not finite after epoch {epoch}; {LOWER}")
         return mean_loss, None if correct is None else int(correct) / shown
 
     def _evaluate(
@@ -255,6 +261,18 @@ def train_step(
     optimizer.step()
     model.after_step()
     return summed.detach(), output.detach()
+
+
+def not_finite(model: Model, optimizer: Optimizer) -> list[str]:
+    """Name the weights that are infinite or NaN, or whose state in the optimiser is; waits once for a GPU."""
+    tensors = {
+        name: [weight, *(value for value in optimizer.state[weight].values() if isinstance(value, Tensor))]
+        for name, weight in model.named_parameters()
+        if weight in optimizer.state
+    }
+    finite = [torch.stack([value.isfinite().all() for value in values]).all() for values in tensors.values()]
+    known = torch.stack(finite).tolist() if finite else []
+    return [name for name, is_finite in zip(tensors, known, strict=True) if not is_finite]
 
 
 def widest_layer(task: Task) -> int:

@@ -36,6 +36,10 @@ def refusal(**changes: Any) -> str:
         ({"architecture": ""}, "architecture: architecture is empty; expected layers such as"),
         ({"architecture": "P2-P2-P2-P2"}, "architecture: layer 4 (P2) of P2-P2-P2-P2 leaves nothing"),
         ({"optimizer": {"lr": 1e-3}}, "unknown key 'optimizer.lr'"),
+        (
+            {"optimizer": {"learning_rate": float("inf")}},
+            "learning_rate is inf: input should be a finite number",
+        ),
         ({"optimizer": {"learning_rate": -1.0}}, "optimizer.learning_rate is -1.0: input should be greater than 0"),
         ({"parameters": {"tau": 3}}, "unknown key 'parameters.tau'"),
         ({"parameters": {"lif": {"tau": 3}}}, "unknown key 'parameters.lif.tau'"),

@@ -20,7 +20,7 @@ from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, accuracy_at_steps
 from benchmarks.records import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochRecord, RunRecord
 from benchmarks.seeding import generator_for, seed_for
-from benchmarks.training import Training, make_optimizer, prepare, train_step, widest_layer
+from benchmarks.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
 from tests.benchmarks.metrics.made import Fixed
 
 CPU = torch.device("cpu")
@@ -112,6 +112,27 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged() -> None:
     next(training.model.parameters()).data.fill_(float("nan"))
     with pytest.raises(DivergedError, match=r"loss is nan in epoch 1; try a lower"):
         list(training.epochs())
+
+
+@pytest.mark.parametrize("method", ["tssl_bp", "stbp", "slayer", "bptt"])
+def test_weights_that_are_not_finite_end_the_run_as_diverged_though_a_spiking_network_has_a_loss(method: str) -> None:
+    optimizer = {"learning_rate": 1e30, "grad_clip": 0.0, "weight_decay": 0.0}
+    training = prepare(config_of(method=method, optimizer=optimizer), Execution(device="cpu"), DIGITS)
+    next(training.model.parameters()).data[0] = float("nan")
+    with pytest.raises(DivergedError, match=r"layer1_synapse.* not finite after epoch 1; try a lower"):
+        list(training.epochs())
+
+
+def test_moments_that_are_not_finite_end_the_run_as_diverged() -> None:
+    training = prepare(config_of(epochs=2), Execution(device="cpu"), DIGITS)
+    epochs = training.epochs()
+    next(epochs)
+    assert not not_finite(training.model, training.state.optimizer)
+    *_, (name, last) = training.model.named_parameters()
+    training.state.optimizer.state[last]["exp_avg_sq"][0] = float("inf")
+    assert not_finite(training.model, training.state.optimizer) == [name]
+    with pytest.raises(DivergedError, match=f"{name} not finite after epoch 2"):
+        next(epochs)
 
 
 def test_numbers_too_small_for_the_processor_are_zero_in_training_and_only_there(

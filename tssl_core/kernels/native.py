@@ -139,7 +139,12 @@ class Library:
         factors = [_rows_first(values) for values in (fusion.dropout, fusion.pool_dropout)]
         pointers = _pointers((*arrays, fusion.gain, *factors, count))
         self._call(
-            kernel, "layer_entry", current, (ctypes.c_size_t * len(sizes))(*sizes), pointers, _doubles((pool.gain, *numbers))
+            kernel,
+            "layer_entry",
+            current,
+            (ctypes.c_size_t * len(sizes))(*sizes),
+            pointers,
+            _doubles((pool.gain, *numbers)),
         )
 
     def _call(self, kernel: str, entry: str, current: Tensor, *arguments: object) -> None:

@@ -24,7 +24,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from tssl_core.errors import BackendUnavailableError
 from tssl_core.kernels.fusion import NOTHING, Fusion, composed, is_channels_last
@@ -94,8 +93,11 @@ class _Eager(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
+        if torch.is_grad_enabled():  # create_graph=True: what comes from here would count as a constant
+            raise RuntimeError(
+                "the gradient of spiking neurons has no derivative of its own; expected no create_graph=True"
+            )
         current, kept = ctx.saved_tensors
         parameters, backend, fusion, strides = ctx.call
         if grad_output.stride() != strides:
