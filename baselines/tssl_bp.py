@@ -22,7 +22,7 @@ from tssl_core import (
     van_rossum_loss,
 )
 from tssl_core.errors import ParameterError
-from tssl_core.layers import TSSLNeuron, clamp_weights
+from tssl_core.layers import TSSLNeuron, clamp_weights, layers_with_weights
 from tssl_core.reset_matrix import ResetMatrixNeuron
 from tssl_core.targets import LONG_WINDOW
 
@@ -118,6 +118,7 @@ class TSSLBPModel(Model):
             neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
             initial_weights=task.initial_weights,
         )
+        self._clamped = layers_with_weights(self.network)  # to look for them takes longer than to clamp a small network
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Output PSC ``[T, B, classes]``."""
@@ -144,7 +145,7 @@ class TSSLBPModel(Model):
 
     def after_step(self) -> None:
         """Clamp the weights, as the authors' code does."""
-        clamp_weights(self, self.parameters_.weight_limit)
+        clamp_weights(self._clamped, self.parameters_.weight_limit)
 
     def start_epoch(self, epoch: int) -> None:
         """Give every neuron the variant of the gradient that is due."""

@@ -232,7 +232,7 @@ def train_step(
     Parameters
     ----------
     model, optimizer
-        Changed in place.
+        Changed in place; the optimiser has all weights in one group.
     inputs, targets : Tensor
         One batch, on the model's device.
     grad_clip : float
@@ -247,17 +247,19 @@ def train_step(
     loss, output : Tensor
         Detached; scalar summed over the batch, and ``[T, B, classes]``.
     """
-    optimizer.zero_grad(set_to_none=True)
+    (weights,) = (group["params"] for group in optimizer.param_groups)
+    for weight in weights:
+        weight.grad = None
     output = model(inputs)
     summed = loss(model, output, targets)
     if loss_scale == 1:
         summed.backward()
     else:
         (summed * loss_scale).backward()
-        gradients = [weights.grad for weights in model.parameters() if weights.grad is not None]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         torch._foreach_mul_(gradients, 1 / loss_scale)
     if grad_clip:
-        clip_grad_norm_(model.parameters(), grad_clip)
+        clip_grad_norm_(weights, grad_clip)
     optimizer.step()
     model.after_step()
     return summed.detach(), output.detach()

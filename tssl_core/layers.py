@@ -1,7 +1,7 @@
 """Building blocks of the networks; tensors are time first, ``[T, B, ...]``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, TypeAlias
 
 import torch
@@ -150,9 +150,13 @@ def synapse(
     return layer
 
 
+def layers_with_weights(module: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+    """Every convolution and fully connected layer."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+
 @torch.no_grad()
-def clamp_weights(module: nn.Module, limit: float) -> None:
-    """Clamp the weights of every convolution and fully connected layer to ``[-limit, limit]`` in place."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.weight.clamp_(-limit, limit)
+def clamp_weights(layers: Iterable[nn.Conv2d | nn.Linear], limit: float) -> None:
+    """Clamp the weights of layers to ``[-limit, limit]`` in place."""
+    for layer in layers:
+        layer.weight.clamp_(-limit, limit)

@@ -1,8 +1,10 @@
 """From layer specifications to a module; the same skeleton serves every method."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
@@ -169,5 +171,11 @@ class SpikingNetwork(nn.Module):
             )
         if time_steps is None or time_steps < 1:
             raise ParameterError(f"time_steps is {time_steps}; expected at least 1 for constant images")
-        gain = constant_input_gain(time_steps, self.lif.tau_s, dtype=x.dtype, device=x.device)
-        return self.layers(x, gain)  # type: ignore[no-any-return]
+        return self.layers(x, _gain(time_steps, self.lif.tau_s, x.dtype, x.device))  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def _gain(time_steps: int, tau_s: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`constant_input_gain`, computed once: in each step it would take as long as a small layer."""
+    return constant_input_gain(time_steps, tau_s, dtype=dtype, device=device)

@@ -8,7 +8,15 @@ from torch import nn
 
 from tssl_core import ArchitectureError, LIFParams, ParameterError, SpikingNetwork, TSSLParams, parse_architecture
 from tssl_core.architecture import Conv, Dense
-from tssl_core.layers import InitialWeights, SumPool, TimeConstantDropout, TSSLNeuron, clamp_weights, synapse
+from tssl_core.layers import (
+    InitialWeights,
+    SumPool,
+    TimeConstantDropout,
+    TSSLNeuron,
+    clamp_weights,
+    layers_with_weights,
+    synapse,
+)
 from tssl_core.maps import scale_over_time
 
 
@@ -132,7 +140,7 @@ def test_kaiming_weights_of_convolutions_are_sqrt_6_times_as_wide_as_those_of_py
 def test_weights_are_clamped_in_place() -> None:
     layer = nn.Linear(2, 1, bias=False)
     layer.weight.data = torch.tensor([[9.0, -9.0]])
-    clamp_weights(nn.Sequential(layer), 4)
+    clamp_weights(layers_with_weights(nn.Sequential(layer, nn.ReLU())), 4)
     assert layer.weight.tolist() == [[4, -4]]
 
 
