@@ -1,6 +1,7 @@
 """What is fused with a layer's neurons against the same done step by step, on the CPU, for every neuron."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -172,6 +173,41 @@ def test_feature_maps_in_another_order_are_done_step_by_step() -> None:
     current, fusion = given(case).contiguous(), case.fusion()
     expected = composed(lambda x: SPIKING_PSC(x, LIFParams(), TSSLParams()), current, fusion)
     assert torch.equal(SPIKING_PSC(current, LIFParams(), TSSLParams(), fusion=fusion), expected)
+
+
+def test_dense_layers_in_another_memory_order_are_done_step_by_step() -> None:
+    current, fusion = normal(5, 37, 6).transpose(1, 2), CASES["dropout of a dense layer"].fusion()
+    expected = composed(lambda x: SPIKING_PSC(x, LIFParams(), TSSLParams()), current, fusion)
+    assert torch.equal(SPIKING_PSC(current, LIFParams(), TSSLParams(), fusion=fusion), expected)
+
+
+def test_factors_of_another_type_are_taken_for_what_they_are() -> None:
+    skip_without(SPIKING_PSC, "cpu")
+    case = CASES["everything"]
+    torch.manual_seed(0)
+    expected = SPIKING_PSC(given(case), LIFParams(), TSSLParams(), fusion=case.fusion())
+    torch.manual_seed(0)
+    double = case.fusion(torch.float64)
+    assert double.gain is not None
+    rounded = replace(double, gain=case.fusion().gain.double())  # type: ignore[union-attr]
+    assert torch.equal(SPIKING_PSC(given(case), LIFParams(), TSSLParams(), fusion=rounded), expected)
+
+
+def test_a_gain_that_is_learnt_gets_its_gradient() -> None:
+    gain = torch.tensor([0.5, 1.0, 1.5], requires_grad=True)
+    SPIKING_PSC(normal(1, 3, 8), LIFParams(), TSSLParams(), fusion=Fusion(gain=gain)).sum().backward()
+    assert gain.grad is not None
+    assert gain.grad.any()
+
+
+@pytest.mark.parametrize("name", ["gain of a dense layer", "dropout of a dense layer", "everything"])
+def test_no_samples_give_no_output(name: str) -> None:
+    case = CASES[name]
+    empty = case._replace(shape=(case.shape[0], 0, *case.shape[2:]))
+    leaf = given(empty).requires_grad_()
+    output = SPIKING_PSC(leaf, LIFParams(), TSSLParams(), fusion=empty.fusion())
+    assert output.shape[1] == 0
+    output.sum().backward()
 
 
 def network(text: str, pool: type[nn.Module] | Any = SumPool) -> Network:

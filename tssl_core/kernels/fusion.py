@@ -51,6 +51,11 @@ class Fusion:
         """Whether there is nothing beside the neurons."""
         return self.gain is None and not self.on_maps
 
+    @property
+    def factors(self) -> tuple[Tensor | None, ...]:
+        """Gain and both dropouts."""
+        return self.gain, self.dropout, self.pool_dropout
+
     def steps(self, current: Tensor) -> int:
         """T, the number of time steps."""
         return current.shape[0] if self.gain is None else len(self.gain)

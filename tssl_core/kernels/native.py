@@ -14,6 +14,7 @@ import importlib.util
 import os
 import zlib
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +133,14 @@ class Library:
         fusion: Fusion,
         count: Tensor | None = None,
     ) -> None:
-        """Call an entry point of ``FORWARD_KERNEL`` or ``BACKWARD_KERNEL``."""
+        """Call an entry point of ``FORWARD_KERNEL`` or ``BACKWARD_KERNEL``; no neurons are no work."""
+        if not current.numel():
+            return
         pool = fusion.pool or Pooling(1, 1.0)
         sums = fusion.gain is not None and len(fusion.gain) <= SUMMED_STEPS
         sizes = (*_geometry(current, fusion), pool.size, fusion.pool is not None, fusion.flat, sums)
-        factors = [_rows_first(values) for values in (fusion.dropout, fusion.pool_dropout)]
-        pointers = _pointers((*arrays, fusion.gain, *factors, count))
+        factors = [_rows_first(values, current.dtype) for values in fusion.factors]
+        pointers = _pointers((*arrays, *factors, count))
         self._call(
             kernel,
             "layer_entry",
@@ -172,17 +175,17 @@ def _geometry(current: Tensor, fusion: Fusion) -> tuple[int, ...]:
     steps = fusion.steps(current)
     if fusion.on_maps and current.dim() == 5:
         return steps, *current.shape[1:]
-    neurons = current.numel() // current.shape[0]
     if not fusion.on_maps:
-        return steps, 1, 1, 1, neurons
-    return steps, current.shape[1], neurons // current.shape[1], 1, 1
+        return steps, 1, 1, 1, prod(current.shape[1:])
+    return steps, current.shape[1], prod(current.shape[2:]), 1, 1
 
 
-def _rows_first(factors: Tensor | None) -> Tensor | None:
-    """Factors ``[1, B, C, H, 1]`` as ``[B, H, C]``, or ``[1, B, N]`` as ``[B, N]``."""
+def _rows_first(factors: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Factors ``[1, B, C, H, 1]`` as ``[B, H, C]`` and others as they are, without gaps in memory."""
     if factors is None:
         return None
-    return factors[0, ..., 0].transpose(1, 2).contiguous() if factors.dim() == 5 else factors[0].contiguous()
+    ordered = factors[0, ..., 0].transpose(1, 2) if factors.dim() == 5 else factors
+    return ordered.to(dtype).contiguous()
 
 
 def _pointers(arrays: Sequence[Tensor | None]) -> Any:

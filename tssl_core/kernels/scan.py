@@ -117,10 +117,12 @@ def is_time_major(tensor: Tensor) -> bool:
 
 
 def can_fuse(current: Tensor, fusion: Fusion) -> bool:
-    """Whether kernels can do `fusion` on a current: feature maps have to be channels last, all else in plain order."""
-    if current.dim() == 5 and fusion.on_maps:
-        return is_channels_last(current)
-    return is_time_major(current)
+    """Whether kernels can do `fusion` on a current: in its memory order, and with factors that need no gradient."""
+    if any(factors is not None and factors.requires_grad for factors in fusion.factors):
+        return False
+    if not fusion.on_maps:
+        return is_time_major(current)
+    return is_channels_last(current) if current.dim() == 5 else current.is_contiguous()
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
