@@ -9,8 +9,7 @@ import io
 import pickle
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +18,6 @@ import torch
 
 from benchmarks.atomic import write_atomically
 from benchmarks.errors import CheckpointError
-from benchmarks.locks import locked
 from benchmarks.training_state import Snapshot, TrainingState
 
 FORMAT = "TSSL checkpoint 1"
@@ -31,13 +29,21 @@ DIGEST_LENGTH = 8
 
 
 @dataclass(frozen=True)
+class Found:
+    """What there is to go on from: a snapshot, if one can be used, and why others cannot."""
+
+    snapshot: Snapshot | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunCheckpoints:
     """The checkpoints of one run.
 
     Parameters
     ----------
     folder : Path
-        Nobody else's; the lock is a file beside it.
+        Nobody else's; who holds the lock of the run may write there.
     identity : mapping
         Run key and all else that has to be equal for the run to go on as if it had not been interrupted. Files of
         another identity stay where they are until the run has finished, but are not used.
@@ -50,23 +56,6 @@ class RunCheckpoints:
     def of(cls, root: Path, study: str, run_key: str, environment: Mapping[str, str]) -> "RunCheckpoints":
         """Return the checkpoints of a run of a study, under the folder `root` that all runs share."""
         return cls(root / quote(study, safe="") / run_key, {"run_key": run_key, **environment})
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes away from this run; without a lock if its file cannot be written, with a warning.
-
-        Raises
-        ------
-        LockedError
-            If another process is at work on it.
-        """
-        path = self._lock_file()
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locked(path))
-            except OSError as error:
-                warnings.warn(f"cannot lock {path}: {error.strerror}; no other sweep may run now", stacklevel=3)
-            yield
 
     def save(self, state: TrainingState) -> None:
         """Write a checkpoint and remove all but the newest two; a disk without room costs a warning, not the run."""
@@ -86,32 +75,29 @@ class RunCheckpoints:
                 stacklevel=2,
             )
 
-    def newest(self) -> Snapshot | None:
-        """Read the newest checkpoint that can be used, or None; says of each that cannot be used why."""
+    def find(self) -> "Found":
+        """Read the newest checkpoint that can be used, and say of each that cannot be used why."""
         mine = self._mine()
+        problems: list[str] = []
         for path in mine:
             try:
-                return self._read(path)
+                return Found(self._read(path), tuple(problems))
             except CheckpointError as error:
-                warnings.warn(f"{error}; the one before it is used if there is one", stacklevel=2)
-        others = sorted(set(self.folder.glob("epoch-*.pt")) - set(mine), reverse=True)
-        if others:
+                problems.append(str(error))
+        for path in sorted(set(self.folder.glob("epoch-*.pt")) - set(mine), reverse=True)[:1]:
             try:
-                self._read(others[0])
+                self._read(path)
             except CheckpointError as error:
-                warnings.warn(f"{error}; the run starts anew", stacklevel=2)
-        return None
+                problems.append(str(error))
+        return Found(None, tuple(problems))
 
     def leaves_files(self) -> bool:
-        """Whether there are checkpoints, or a lock that is held or was left behind."""
-        return self.folder.exists() or self._lock_file().exists()
+        """Whether there are checkpoints."""
+        return self.folder.exists()
 
     def discard(self) -> None:
         """Remove all checkpoints of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _lock_file(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.lock")
 
     def _mine(self) -> list[Path]:
         """Files of this identity, the newest first."""

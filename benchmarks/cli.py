@@ -6,22 +6,23 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.config import Execution, validate_run
 from benchmarks.data_cli import add_data_command, add_data_root
-from benchmarks.estimate import Estimate, data_or_stand_in, estimate_entries
+from benchmarks.errors import ConfigError, TrackingError
+from benchmarks.estimate import data_or_stand_in, estimate_entries
 from benchmarks.executors.processes import Processes
 from benchmarks.interruption import EXIT_TERMINATED, Terminated, termination_raises
 from benchmarks.nested import merge, parse_override, read_toml
 from benchmarks.plan import Entry, plan_of
 from benchmarks.selection import only
+from benchmarks.site import Site
 from benchmarks.study import PROFILES, Study, command_line, default_profile, load_study, single_run
 from benchmarks.sweep import run_study
 from benchmarks.sweep_options import add_selection_options, add_sweep_options, executor_of, positive
-from benchmarks.tracking import DEFAULT_TRACKING_URI, TRACKING_OFF, Tracker, TrackingOptions, open_tracker
+from benchmarks.tracking import DEFAULT_RUNS, DEFAULT_TRACKING_URI, TRACKING_OFF, Mirror, Runs, open_mirror
 from tssl_core.errors import TSSLError
 
 Command = Callable[[argparse.Namespace], int]
@@ -33,10 +34,10 @@ OFF = "off"
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``run``, ``sweep``, ``estimate`` and ``data`` to a command line."""
+    """Add ``run``, ``sweep``, ``estimate``, ``sync`` and ``data`` to a command line."""
     run = subparsers.add_parser("run", help="train one configuration")
     run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
-    run.add_argument("--study", default="runs", help="MLflow experiment to log to (default: %(default)s)")
+    run.add_argument("--study", default="runs", help="that the run belongs to (default: %(default)s)")
     add_execution_options(run)
     run.set_defaults(command=run_command, log_model=True)
 
@@ -49,6 +50,12 @@ def add_commands(subparsers: Any) -> None:
     add_study_options(estimate)
     add_selection_options(estimate)
     estimate.set_defaults(command=estimate_command)
+
+    sync = subparsers.add_parser("sync", help="bring MLflow up to date with the records of runs")
+    sync.add_argument("study", nargs="?", help="name of a study (default: all that have records)")
+    add_runs(sync)
+    add_tracking_uri(sync, "MLflow tracking URI")
+    sync.set_defaults(command=sync_command)
 
     add_data_command(subparsers)
 
@@ -94,28 +101,34 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoints",
         metavar="FOLDER",
-        help="keeps where unfinished runs stand, so that they can go on, and their locks; 'off' for neither "
-        f"(default: {DEFAULT_CHECKPOINTS}, or off if nothing is tracked)",
+        default=DEFAULT_CHECKPOINTS,
+        help=f"keeps where unfinished runs stand, so that they can go on; {OFF!r} for none (default: %(default)s)",
     )
     add_data_root(parser)
-    add_tracking_uri(parser, f"MLflow tracking URI, json:FOLDER, or {TRACKING_OFF!r}")
+    add_runs(parser)
+    add_tracking_uri(parser, f"MLflow tracking URI, or {TRACKING_OFF!r}")
     parser.add_argument("--log-model", action=switch, default=False, help="keep trained models; default: only tssl run")
     parser.add_argument(
         "--system-metrics", action=switch, default=True, help="log the use of the machine where psutil is installed"
     )
 
 
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that use the records of runs."""
+    parser.add_argument(
+        "--runs", type=Path, default=Path(DEFAULT_RUNS), metavar="FOLDER", help="of the records (default: %(default)s)"
+    )
+
+
 def add_tracking_uri(parser: argparse.ArgumentParser, help_text: str) -> None:
-    """Option of the commands that use the tracking store."""
+    """Option of the commands that use MLflow."""
     parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, help=f"{help_text} (default: %(default)s)")
 
 
 def execution_of(arguments: argparse.Namespace) -> Execution:
     """Where the command line says that runs take place; bars are drawn for people only."""
-    default = OFF if arguments.tracking_uri == TRACKING_OFF else DEFAULT_CHECKPOINTS
-    checkpoints = arguments.checkpoints or default
     return Execution(
-        checkpoints=None if checkpoints == OFF else Path(checkpoints),
+        checkpoints=None if arguments.checkpoints == OFF else Path(arguments.checkpoints),
         device=arguments.device,
         backend=arguments.backend,
         data_root=arguments.data_root,
@@ -134,20 +147,35 @@ def run_command(arguments: argparse.Namespace) -> int:
         values = merge(values, parse_override(text))
     path = [] if arguments.config is None else [str(arguments.config)]
     command = command_line("run", path, arguments.overrides)
-    return carry_out(single_run(arguments.study, validate_run(values), command), arguments, opener_of(arguments)())
+    return carry_out(single_run(arguments.study, validate_run(values), command), arguments, mirror_of(arguments))
 
 
 def sweep_command(arguments: argparse.Namespace) -> int:
     """Run a study, or say what would run."""
-    return sweep(study_of(arguments), arguments, opener_of(arguments)())
+    return sweep(study_of(arguments), arguments)
 
 
 def estimate_command(arguments: argparse.Namespace) -> int:
     """Say what is left of a study costs on this machine."""
-    entries = plan_of_command(study_of(arguments), arguments, opener_of(arguments)())
-    estimate = estimate_of(entries, arguments)
+    site, entries = plan_of_command(study_of(arguments), arguments)
+    estimate = estimate_entries(entries, site.execution, data_or_stand_in(site.execution))
     print(estimate.table())
     print(estimate.in_lines(arguments.jobs))
+    return EXIT_OK
+
+
+def sync_command(arguments: argparse.Namespace) -> int:
+    """Bring MLflow up to date with the records of a study, or of all."""
+    runs = Runs(arguments.runs)
+    studies = [arguments.study] if arguments.study else runs.studies()
+    mirror = open_mirror(arguments.tracking_uri)
+    if mirror is None:
+        raise ConfigError(f"--tracking-uri {TRACKING_OFF} is no MLflow; name the one to bring up to date")
+    for study in studies:
+        records = len(runs.files(study))
+        if not records:
+            raise TrackingError(f"study {study!r} has no runs in {runs.root}; there are: {', '.join(runs.studies())}")
+        print(f"{study}: {mirror.sync(runs, study)} of {records} runs were not up to date in {arguments.tracking_uri}")
     return EXIT_OK
 
 
@@ -163,53 +191,50 @@ def study_of(arguments: argparse.Namespace) -> Study:
     return replace(study, command=study.command + options)
 
 
-def sweep(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> int:
+def sweep(study: Study, arguments: argparse.Namespace, mirror: Mirror | None = None) -> int:
     """Run a study as the options say; with ``--dry-run`` list its runs and their cost."""
     estimating = not arguments.no_estimate
     executor = executor_of(arguments)
     if not arguments.dry_run:
         estimating = estimating and study.profile != "smoke"  # seconds of work, which measuring would double
-        return carry_out(study, arguments, tracker, executor=executor, limit=arguments.limit, estimating=estimating)
-    entries = plan_of_command(study, arguments, tracker)
+        mirror = mirror or mirror_of(arguments)
+        return carry_out(study, arguments, mirror, executor=executor, limit=arguments.limit, estimating=estimating)
+    site, entries = plan_of_command(study, arguments)
     print("\n".join(entry.line() for entry in entries))
-    if estimating and not execution_of(arguments).elsewhere:
-        print(estimate_of(entries, arguments).in_lines(arguments.jobs))
+    if estimating and not site.execution.elsewhere:
+        estimate = estimate_entries(entries, site.execution, data_or_stand_in(site.execution))
+        print(estimate.in_lines(arguments.jobs))
     return EXIT_OK
 
 
-def plan_of_command(study: Study, arguments: argparse.Namespace, tracker: Tracker) -> list[Entry]:
-    """How each run of a study stands."""
-    checkpoints = execution_of(arguments).checkpoints
-    return plan_of(study, tracker, checkpoints=checkpoints, fresh=arguments.fresh, limit=arguments.limit)
-
-
-def estimate_of(entries: Sequence[Entry], arguments: argparse.Namespace) -> Estimate:
-    """What the runs that are left cost, measured with the threads that they would have."""
+def plan_of_command(study: Study, arguments: argparse.Namespace) -> tuple[Site, list[Entry]]:
+    """How each run of a study stands, and where it would take place: with the threads that it would have."""
     execution = execution_of(arguments)
     if arguments.jobs > 1:
         execution = replace(execution, threads=execution.threads or Processes(arguments.jobs).threads)
-    return estimate_entries(entries, execution, data_or_stand_in(execution))
+    site = Site(study.name, study.command, execution, Runs(arguments.runs), arguments.fresh)
+    return site, plan_of(study, site, limit=arguments.limit)
 
 
-def opener_of(arguments: argparse.Namespace) -> Callable[[], Tracker]:
-    """Return what opens the store that the command line names, in this process or another."""
-    options = TrackingOptions(models=arguments.log_model, system_metrics=arguments.system_metrics)
-    return partial(open_tracker, arguments.tracking_uri, options)
+def mirror_of(arguments: argparse.Namespace) -> Mirror | None:
+    """Return the MLflow that the command line names, if it names one."""
+    return open_mirror(arguments.tracking_uri, system_metrics=arguments.system_metrics)
 
 
-def carry_out(study: Study, arguments: argparse.Namespace, tracker: Tracker, **options: Any) -> int:
+def carry_out(study: Study, arguments: argparse.Namespace, mirror: Mirror | None, **options: Any) -> int:
     """Run a study and say how it went; the exit code is 0 only if every run has a result.
 
     Parameters
     ----------
-    study, arguments, tracker : Study, Namespace, Tracker
-        What to run, the command line, and the store that it names.
+    study, arguments, mirror : Study, Namespace, Mirror
+        What to run, the command line, and the MLflow that it names.
     **options
         Of `run_study`.
     """
-    print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, tracked in {arguments.tracking_uri}")
-    execution, reopen = execution_of(arguments), opener_of(arguments)
-    tally = run_study(study, execution, tracker, fresh=arguments.fresh, reopen=reopen, **options)
+    in_mlflow = f", mirrored in {arguments.tracking_uri}" if mirror else ""
+    print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, kept in {arguments.runs}{in_mlflow}")
+    options |= {"fresh": arguments.fresh, "keep_models": arguments.log_model and mirror is not None}
+    tally = run_study(study, execution_of(arguments), Runs(arguments.runs), mirror=mirror, **options)
     if tally:
         print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
     return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] or tally["running"] else EXIT_OK

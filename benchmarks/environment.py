@@ -16,6 +16,30 @@ from benchmarks.determinism import describe_determinism
 from benchmarks.precision import Precision, precision_on
 from tssl_core.kernels import resolve
 
+COMPUTING = (
+    "tssl_core",
+    "baselines",
+    *(f"benchmarks/{package}" for package in ("datasets", "metrics", "tasks")),
+    *(
+        f"benchmarks/{module}.py"
+        for module in (
+            "config",
+            "cuda_graph",
+            "denormals",
+            "determinism",
+            "epoch_steps",
+            "nested",
+            "precision",
+            "results",
+            "seeding",
+            "training",
+            "training_state",
+        )
+    ),
+)
+"""What computes: a change in it may change the numbers of a run, and no checkpoint of before is gone on from. Command
+line, records, mirror, executors and reports are not in it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
@@ -120,13 +144,18 @@ def commit() -> str:
 
 @functools.cache
 def code_checksum() -> str:
-    """SHA-256 of the sources that a result comes from: those of the three packages below the reports."""
+    """SHA-256 of the sources that a result is computed by, see `COMPUTING`."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for package in ("tssl_core", "baselines", "benchmarks"):
-        for path in sorted(path for path in (root / package).rglob("*") if path.suffix in (".py", ".c", ".h")):
-            digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    for path in computing_files(root):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def computing_files(root: Path) -> list[Path]:
+    """The files of `COMPUTING`, in order."""
+    found = {path for name in COMPUTING for path in ((root / name), *(root / name).rglob("*"))}
+    return sorted(path for path in found if path.suffix in (".py", ".c", ".h"))
 
 
 def processor_name() -> str:

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.config import RunConfig
 from benchmarks.errors import DivergedError
-from benchmarks.records import Status
+from benchmarks.results import Status
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """How PyTorch's RuntimeErrors say so where it has no type for it: the allocators of CPU and GPU, and cuBLAS."""

@@ -1,17 +1,19 @@
 """One process at a time: a lock that ends with the process that holds it, however it ends."""
 
-import fcntl
-import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from benchmarks.errors import LockedError
+
+A_MOMENT = 1.0
+"""Seconds that a lock may be held by who only looks whether it is held."""
 
 
 @contextmanager
-def locked(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def locked(path: Path, *, waiting: Callable[[], None] | None = None, seconds: float = A_MOMENT) -> Iterator[None]:
     """Hold the lock file `path`, which is there only meanwhile; a file that a killed process left behind locks nothing.
 
     Parameters
@@ -19,54 +21,43 @@ def locked(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator
     path : Path
         Its folder is made if it is not there.
     waiting : callable, optional
-        Called before another holder is waited for; without it nobody is.
+        Called before another holder is waited for, however long that takes.
+    seconds : float
+        How long another holder is waited for, without `waiting`.
 
     Raises
     ------
     LockedError
-        If another process holds it, or this one already, and is not waited for; says who.
+        If another process holds it, or this one already.
     OSError
         If the file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(path, waiting)
+    lock = FileLock(path)
     try:
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        lock.acquire(timeout=0 if waiting else seconds)
+    except Timeout as error:
+        if waiting is None:
+            raise LockedError(f"{path} is held by another process") from error
+        waiting()
+        lock.acquire()
+    try:
         yield
     finally:
-        # Removed before it is unlocked: whoever opened it meanwhile sees that it is no longer the file at `path`.
+        # Removed before it is released: whoever opened it meanwhile sees that it is no longer the file at `path`.
         path.unlink(missing_ok=True)
-        os.close(descriptor)
+        lock.release()
 
 
-def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(descriptor, waiting)
-            if _is_at(descriptor, path):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        if waiting is None:
-            holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
-            raise LockedError(f"in progress in {holder}") from error
-        waiting()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one at `path`."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file `path`, be it this one."""
+    if not path.exists():
         return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    path.unlink(missing_ok=True)
+    lock.release()
+    return False

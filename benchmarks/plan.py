@@ -1,14 +1,10 @@
 """What a sweep would do: each cell and how it stands."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from benchmarks.checkpoints import epochs_kept
+from benchmarks.site import Site
+from benchmarks.standing import Standing
 from benchmarks.study import Cell, Study
-from benchmarks.tracking import Tracker
-
-State = Literal["done", "skipped", "unfinished", "new"]
 
 
 @dataclass(frozen=True)
@@ -18,59 +14,57 @@ class Entry:
     Parameters
     ----------
     cell : Cell
-        Which.
-    state : str
-        ``done``: has its row, a run that diverged included; ``skipped``: the method does not support it;
-        ``unfinished``: there is a checkpoint; ``new``: would run from the start, a run that failed included.
-    epochs : int
-        That the newest checkpoint has behind it.
-    done : bool
-        Whether the store has its row, be that of a skipped one.
+        Which; its method may not support it.
+    standing : Standing
+        Where it would go on.
     chosen : bool
         Whether the sweep would run it.
     """
 
     cell: Cell
-    state: State
-    epochs: int
-    done: bool
+    standing: Standing
     chosen: bool
 
+    @property
+    def done(self) -> bool:
+        """Whether it has its row, be that of a skipped one."""
+        return self.standing.done
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are behind it."""
+        return self.standing.epochs
+
     def line(self) -> str:
-        """Run key, state and configuration in a line."""
-        config = self.cell.config
-        about = {"unfinished": f", {self.epochs} of {config.epochs} epochs", "skipped": f": {self.cell.skip_reason}"}
+        """Run key, configuration and state in a line."""
+        config, standing = self.cell.config, self.standing
         words = f"{config.run_key}  {self.cell.title}, {config.epochs} epochs"
+        if self.cell.skip_reason is not None:
+            return f"{words}  skipped: {self.cell.skip_reason}"
+        about = f", {standing.epochs} of {config.epochs} epochs" if standing.epochs else ""
+        why = f" ({standing.why})" if standing.why else ""
         left_out = "" if self.chosen or self.done else " (beyond --limit)"
-        return f"{words}  {self.state}{about.get(self.state, '')}{left_out}"
+        return f"{words}  {standing.state}{about}{why}{left_out}"
 
 
-def plan_of(
-    study: Study, tracker: Tracker, *, checkpoints: Path | None, fresh: bool = False, limit: int | None = None
-) -> list[Entry]:
+def plan_of(study: Study, site: Site, *, limit: int | None = None) -> list[Entry]:
     """Say of each cell of a study how it stands.
 
     Parameters
     ----------
-    study, tracker : Study, Tracker
-        What would run, and the store that knows what is done.
-    checkpoints : Path, optional
-        Folder of the checkpoints.
-    fresh, limit : bool, int
-        As for `benchmarks.sweep.run_study`.
+    study : Study
+        What would run.
+    site : Site
+        Where, and whether anew.
+    limit : int, optional
+        Run only so many, the first.
     """
-    done = set() if fresh else tracker.done_keys(study.name)
     entries: list[Entry] = []
     chosen = 0
     for cell in study.cells:
-        key = cell.config.run_key
-        epochs = 0 if fresh else epochs_kept(checkpoints, study.name, key)
-        state: State = "unfinished" if epochs else "new"
-        if cell.skip_reason is not None:
-            state = "skipped"
-        elif key in done:
-            state = "done"
-        runs = key not in done and (limit is None or chosen < limit)
+        # Of what it would go on from, the plan keeps but the number of epochs: all together may be large.
+        standing = replace(site.standing(cell.config, here=not site.execution.elsewhere), snapshot=None)
+        runs = not standing.done and (limit is None or chosen < limit)
         chosen += runs
-        entries.append(Entry(cell, state, epochs, key in done, runs))
+        entries.append(Entry(cell, standing, runs))
     return entries

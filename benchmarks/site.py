@@ -1,11 +1,12 @@
-"""Where the runs of a study take place: data and store of one process, and what happens to a run there."""
+"""Where the runs of a study take place: data of one process, and what happens to a run there."""
 
+import shutil
 import time
 import traceback
-from collections.abc import Callable, Hashable
+import warnings
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from benchmarks.executors.executor import Outcome, Task
 from benchmarks.failures import free_memory, status_and_reason
 from benchmarks.interruption import cause_of
 from benchmarks.precision import choose_precision
-from benchmarks.records import RunRecord, Status
-from benchmarks.tracking import RunTracker, Tracker
-from benchmarks.training import prepare
-from benchmarks.training_state import Snapshot, history_of
+from benchmarks.results import RunResult, Status
+from benchmarks.standing import Standing, where_to_go_on
+from benchmarks.tracking import MODEL_FOLDER, OpenRecord, Record, Runs
+from benchmarks.training import Training, prepare
+from benchmarks.training_state import Snapshot
 
 EXAMPLE_SAMPLES = 2
 """What a trained model is kept with, as an example of its input."""
@@ -34,7 +36,7 @@ EXAMPLE_SAMPLES = 2
 class Site:
     """Where a study's runs take place; called with a task, it carries it out.
 
-    Sent to another process, it opens the store there and loads the data anew, each when it is first needed.
+    Sent to another process, it loads the data anew there, when they are first needed.
 
     Parameters
     ----------
@@ -42,27 +44,25 @@ class Site:
         Name of the study, and what starts it again.
     execution : Execution
         Where and how.
-    tracking : callable
-        Opens the store; the executor may ask for it to be pickled.
+    runs : Runs
+        Where the records are.
     fresh : bool
         Whether runs start anew.
+    keep_models : bool
+        Whether to keep trained models beside the records, in MLflow's form.
     """
 
     study: str
     command: str
     execution: Execution
-    tracking: Callable[[], Tracker]
+    runs: Runs
     fresh: bool = False
+    keep_models: bool = False
     loaded: dict[Hashable, tuple[Data, Environment]] = field(default_factory=dict, init=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         execution = replace(self.execution, progress=False)  # nobody looks at a worker's bars
-        return Site, (self.study, self.command, execution, self.tracking, self.fresh)
-
-    @cached_property
-    def tracker(self) -> Tracker:
-        """The store of this process."""
-        return self.tracking()
+        return Site, (self.study, self.command, execution, self.runs, self.fresh, self.keep_models)
 
     def data(self, config: RunConfig) -> tuple[Data, Environment]:
         """Return the data of a run, loaded once, and its environment.
@@ -96,13 +96,42 @@ class Site:
         deciding = self.data(config)[1].deciding()
         return RunCheckpoints.of(self.execution.checkpoints, self.study, config.run_key, deciding)
 
+    def standing(self, config: RunConfig, *, lost: bool = False, here: bool = True) -> Standing:
+        """Say where a run would go on.
+
+        Parameters
+        ----------
+        config : RunConfig
+            Of the run.
+        lost : bool
+            Whether a worker was lost at it: what that has done is not begun anew.
+        here : bool
+            Whether it would take place on this machine.
+        """
+        if self.fresh and not lost:
+            return Standing("new")
+        return where_to_go_on(
+            self.study,
+            config,
+            runs=self.runs,
+            checkpoints=self.execution.checkpoints,
+            deciding=lambda: self._deciding(config) if here else None,
+        )
+
+    def _deciding(self, config: RunConfig) -> Mapping[str, str] | None:
+        """All that has to be equal for a checkpoint to be used; None if the data are not here."""
+        if get_dataset(config.dataset).missing(data_root(self.execution.data_root)):
+            return None
+        return self.data(config)[1].deciding()
+
     def __call__(self, task: Task) -> Outcome:
         """Carry out a task, see `benchmarks.executors`."""
         start = time.perf_counter()
         status, line = _run_cell(task, self)
         if status == "failed":
             free_memory()
-        return Outcome(status, line, time.perf_counter() - start)
+        record = self.runs.find(self.study, task.cell.config.run_key)
+        return Outcome(status, line, time.perf_counter() - start, record)
 
 
 def data_key(config: RunConfig) -> Hashable:
@@ -119,31 +148,32 @@ def load_data(config: RunConfig, root: Path) -> Data:
 
 def _run_cell(task: Task, site: Site) -> tuple[Status | None, str]:
     """Run one cell unless another process does; its status, or None if it was done meanwhile, and a line for people."""
-    checkpoints = site.checkpoints(task.cell.config)
-    if checkpoints is None:
-        return _carry_out(task, site, None)
+    config = task.cell.config
     try:
-        with checkpoints.lock():
+        with site.runs.lock(site.study, config.run_key):
+            standing = site.standing(config, lost=bool(task.lost))
             # Another sweep may have done it since this one asked, and the result is not to be had before the lock.
-            if not site.fresh and site.tracker.is_done(site.study, task.cell.config.run_key):
-                checkpoints.discard()
+            if standing.done and not site.fresh:
+                if checkpoints := site.checkpoints(config):
+                    checkpoints.discard()
                 return None, "done by another process meanwhile"
-            return _carry_out(task, site, checkpoints)
+            return _carry_out(task, site, standing)
     except LockedError as error:
         return "running", str(error)
 
 
-def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tuple[Status, str]:
-    """Run one cell from where it stands, and log how it ended."""
+def _carry_out(task: Task, site: Site, standing: Standing) -> tuple[Status, str]:
+    """Run one cell from where it stands, and keep how it ended."""
     cell, config = task.cell, task.cell.config
     data, environment = site.data(config)
-    fresh = site.fresh and not task.lost  # what a lost worker has done of it is fresh
+    checkpoints, fresh = site.checkpoints(config), site.fresh and not task.lost
     if checkpoints is not None and fresh:
         checkpoints.discard()
-    snapshot = None if checkpoints is None else checkpoints.newest()
-    history = [] if snapshot is None else history_of(snapshot)
-    goes_on = checkpoints is not None and not fresh
-    run = site.tracker.start(site.study, config, environment, done=history if goes_on else None)
+    if standing.problems:
+        goes_on = f"goes on after epoch {standing.epochs}" if standing.epochs else "starts anew"
+        warnings.warn(f"{'; '.join(standing.problems)}; the run {goes_on}", stacklevel=2)
+    record = Record.begin(site.study, config, environment, site.execution)
+    run = site.runs.begin(record, None if fresh else standing.history())
     if cell.skip_reason is not None:
         run.close("skipped", cell.skip_reason)
         return "skipped", f"not supported: {cell.skip_reason}"
@@ -152,7 +182,15 @@ def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tu
         return "failed", f"failed: {task.reason}"
     start = time.perf_counter()
     try:
-        record = run_config(config, site.execution, data, run, checkpoints=checkpoints, snapshot=snapshot)
+        result = run_config(
+            config,
+            site.execution,
+            data,
+            run,
+            checkpoints=checkpoints,
+            snapshot=standing.snapshot,
+            keep_model=site.keep_models,
+        )
     except TrackingError:
         raise
     except Exception as error:
@@ -161,48 +199,59 @@ def _carry_out(task: Task, site: Site, checkpoints: RunCheckpoints | None) -> tu
         run.close(status, reason, traceback.format_exc())
         return status, f"{status}: {reason}"
     except BaseException as error:
-        # A store that cannot be told leaves the run as running, which goes on just as well.
+        # A record that cannot be written stands as running, which is known as interrupted once this process is gone.
         with suppress(TrackingError):
-            run.close("stopped", f"stopped by {cause_of(error)}")
+            run.close("interrupted", f"stopped by {cause_of(error)}")
         raise
-    seconds = time.perf_counter() - start
-    line = f"{record.headline()}, {seconds:.1f} s"
-    return "finished", f"{line}, went on after epoch {len(history)}" if history else line
+    line = f"{result.headline()}, {time.perf_counter() - start:.1f} s"
+    return "finished", f"{line}, went on after epoch {standing.epochs}" if standing.epochs else line
 
 
 def run_config(
     config: RunConfig,
     execution: Execution,
     data: Data,
-    run: RunTracker,
+    run: OpenRecord,
     *,
     checkpoints: RunCheckpoints | None = None,
     snapshot: Snapshot | None = None,
-) -> RunRecord:
-    """Train one configuration, log each epoch and the outcome, close the run, and return the outcome.
+    keep_model: bool = False,
+) -> RunResult:
+    """Train one configuration, keep each epoch and the outcome in its record, and return the outcome.
 
     Parameters
     ----------
     config, execution, data : RunConfig, Execution, Data
         What to run, where, and the whole of its dataset.
-    run : RunTracker
+    run : OpenRecord
         Already has the epochs of `snapshot`.
     checkpoints : RunCheckpoints, optional
-        Gets one after each epoch, before the tracker hears of it; cleared once the tracker has the outcome.
+        Gets one after each epoch, before the record has it; cleared once the record has the outcome.
     snapshot : Snapshot, optional
         Where to go on; from the start without it.
+    keep_model : bool
+        Whether the trained model is kept beside the record.
     """
     training = prepare(config, execution, data)
     if snapshot is not None:
         training.state.restore(snapshot)
-    for record in training.epochs():
+    for epoch in training.epochs():
         if checkpoints is not None:
             checkpoints.save(training.state)
-        run.epoch(record)
-    outcome = training.finish(training.state.history)
-    samples = torch.arange(min(EXAMPLE_SAMPLES, len(training.data.test)))
-    run.model(training.model, training.data.test.batch(samples)[0])
-    run.finish(outcome)
+        run.epoch(epoch)
+    result = training.finish(training.state.history)
+    if keep_model:
+        _keep_model(training, run.folder / MODEL_FOLDER)
+    run.finish(result)
     if checkpoints is not None:
         checkpoints.discard()
-    return outcome
+    return result
+
+
+def _keep_model(training: Training, folder: Path) -> None:
+    from benchmarks.tracking.models import save_model
+
+    shutil.rmtree(folder, ignore_errors=True)
+    test = training.data.test
+    example = test.batch(torch.arange(min(EXAMPLE_SAMPLES, len(test))))[0]
+    save_model(training.model, example, config=training.config, folder=folder)

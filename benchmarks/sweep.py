@@ -1,8 +1,8 @@
-"""Carry out a study: run after run, each logged, a failure of one never taking the others with it."""
+"""Carry out a study: run after run, each with its record, a failure of one never taking the others with it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from benchmarks.executors.in_process import InProcess
 from benchmarks.failures import free_memory
 from benchmarks.plan import Entry, plan_of
 from benchmarks.progress import Progress
-from benchmarks.records import Status
+from benchmarks.results import Status
 from benchmarks.site import Site
 from benchmarks.study import Study
-from benchmarks.tracking import Tracker
+from benchmarks.tracking import Mirror, Runs
 
 IN_PROCESS = InProcess()
 
@@ -28,13 +28,14 @@ IN_PROCESS = InProcess()
 def run_study(
     study: Study,
     execution: Execution,
-    tracker: Tracker,
+    runs: Runs,
     *,
+    mirror: Mirror | None = None,
     fresh: bool = False,
     executor: Executor = IN_PROCESS,
-    reopen: Callable[[], Tracker] | None = None,
     limit: int | None = None,
     estimating: bool = False,
+    keep_models: bool = False,
 ) -> Counter[Status]:
     """Run every cell of a study that is not done yet.
 
@@ -43,53 +44,59 @@ def run_study(
     study : Study
         What to run.
     execution : Execution
-        Where. With a folder of checkpoints, a run that was killed goes on after its last epoch, and one that another
-        process is at work on is left to it.
-    tracker : Tracker
-        Receives the results.
+        Where. With a folder of checkpoints, a run that was killed goes on after its last epoch.
+    runs : Runs
+        Receives the records. A run that another process is at work on is left to it.
+    mirror : Mirror, optional
+        Is kept up to date with them.
     fresh : bool
         Run also what is done, and all from the start.
     executor : Executor
         Who carries the runs out.
-    reopen : callable, optional
-        Opens the same store in another process; executors that use any need it.
     limit : int, optional
         Run only so many, the first.
     estimating : bool
         Measure a few steps of each kind of run first, if they run on this machine, and say how long all will take.
+    keep_models : bool
+        Keep trained models beside the records, for MLflow, which is needed for it.
 
     Returns
     -------
     Counter
         How many runs ended in which status; those done by an earlier call are not counted, those left to another
-        process are ``running``. A run that fails is logged with its reason, and the next one starts.
+        process are ``running``. A run that fails has its reason in its record, and the next one starts.
 
     Raises
     ------
     DatasetError, BackendUnavailableError, CheckpointError, TrackingError
-        Before the first run, if data, backend, folder or store are not to be had; from workers on other machines, as
+        Before the first run, if data, backend or folders are not to be had; from workers on other machines, as
         soon as one notices.
     """
-    plan = plan_of(study, tracker, checkpoints=execution.checkpoints, fresh=fresh, limit=limit)
-    there = sum(entry.done for entry in plan)
-    if there:
-        print(f"{there} of {len(study.cells)} runs are already there; --fresh runs them again")
-        if execution.checkpoints is not None:
-            done = {entry.cell.config.run_key for entry in plan if entry.done}
-            _clear_leftovers(study.name, done, execution.checkpoints)
+    runs.make_folder()
+    _make_folder(execution.checkpoints)
+    execution = replace(execution, threads=execution.threads or executor.threads, gpu_share=executor.gpu_share)
+    site = Site(study.name, study.command, execution, runs, fresh, keep_models)
+    plan = plan_of(study, site, limit=limit)
+    done = {entry.cell.config.run_key for entry in plan if entry.done}
+    if done:
+        print(f"{len(done)} of {len(study.cells)} runs are already there; --fresh runs them again")
+        _clear_leftovers(site, done)
     plan = [entry for entry in plan if entry.chosen]
-    cells = [entry.cell for entry in plan]
-    tally: Counter[Status] = Counter()
+    expected = _prepared(site, plan, executor, estimating=estimating and bool(plan))
+    with mirror.following(runs, study.name) if mirror else nullcontext():
+        return _outcomes(site, plan, executor, Progress(expected, executor.at_once or 1))
+
+
+def _outcomes(site: Site, plan: Sequence[Entry], executor: Executor, progress: Progress) -> Counter[Status]:
+    """Have the runs of a plan carried out, say of each how it ended, and count."""
+    cells, tally = [entry.cell for entry in plan], Counter[Status]()
     if not cells:
         return tally
-    execution = replace(execution, threads=execution.threads or executor.threads, gpu_share=executor.gpu_share)
-    site = Site(study.name, study.command, execution, reopen or (lambda: tracker), fresh)
-    site.tracker = tracker  # open already, in this process
-    _make_folder(execution.checkpoints)
-    progress = Progress(_prepared(site, plan, executor, estimating=estimating), executor.at_once or 1)
-    bar = tqdm(total=len(cells), desc=study.name, unit="run", disable=not execution.progress)
+    bar = tqdm(total=len(cells), desc=site.study, unit="run", disable=not site.execution.progress)
     with bar, closing(executor.outcomes(site, cells)) as outcomes:
         for number, (cell, outcome) in enumerate(outcomes, start=1):
+            if outcome.record is not None:
+                site.runs.adopt(outcome.record)
             tally.update([outcome.status] if outcome.status else [])
             progress.ended(cell.config.run_key, outcome)
             tqdm.write(f"[{number}/{len(cells)}] {cell.title}: {outcome.line}{progress.left()}")
@@ -97,12 +104,15 @@ def run_study(
     return tally
 
 
-def _clear_leftovers(study: str, done: set[str], root: Path) -> None:
-    """Remove the checkpoints of runs that were killed after the store had their result, unless they run again."""
+def _clear_leftovers(site: Site, done: set[str]) -> None:
+    """Remove the checkpoints of runs that were killed after their record had the result, unless they run again."""
+    root = site.execution.checkpoints
+    if root is None:
+        return
     for run_key in done:
-        checkpoints = RunCheckpoints.of(root, study, run_key, {})
+        checkpoints = RunCheckpoints.of(root, site.study, run_key, {})
         if checkpoints.leaves_files():
-            with suppress(LockedError), checkpoints.lock():
+            with suppress(LockedError), site.runs.lock(site.study, run_key):
                 checkpoints.discard()
 
 
@@ -118,7 +128,7 @@ def _make_folder(checkpoints: Path | None) -> None:
 
 def _prepared(site: Site, plan: Sequence[Entry], executor: Executor, *, estimating: bool) -> Mapping[str, float]:
     """Load all data before the first run, so that what is missing is said at once; expected seconds by run key."""
-    if executor.at_once is None:
+    if executor.at_once is None or not plan:
         return {}
     for entry in plan:
         site.data(entry.cell.config)

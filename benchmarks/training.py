@@ -33,7 +33,7 @@ from benchmarks.metrics import (
     throughput,
 )
 from benchmarks.precision import choose_precision, loss_scale
-from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.results import EpochResult, RunResult
 from benchmarks.seeding import as_global_stream, generator_for, seed_for
 from benchmarks.tasks.choice import task_type_of
 from benchmarks.tasks.task_type import Evaluation, TaskType
@@ -80,7 +80,7 @@ class Training:
         """Device of the model."""
         return torch.device(self.execution.device)
 
-    def epochs(self) -> Iterator[EpochRecord]:
+    def epochs(self) -> Iterator[EpochResult]:
         """Train from where the run stands to its end, and yield a record after each epoch.
 
         Raises
@@ -96,7 +96,7 @@ class Training:
             self.state.history.append(self._run_epoch(epoch, steps, forward))
             yield self.state.history[-1]
 
-    def _run_epoch(self, epoch: int, steps: EpochSteps, forward: Recorded[Tensor] | None) -> EpochRecord:
+    def _run_epoch(self, epoch: int, steps: EpochSteps, forward: Recorded[Tensor] | None) -> EpochResult:
         start = time.perf_counter()
         with as_global_stream(self.state.draws.dropout), denormals_as_zero():
             train_loss, train_accuracy = self._train_epoch(epoch, steps)
@@ -105,7 +105,7 @@ class Training:
         held_out = self.data.held_out
         evaluation = self._evaluate(self.data.test, forward=forward)
         chosen_by = None if held_out is None else self._evaluate(held_out, forward=forward)
-        return EpochRecord(
+        return EpochResult(
             epoch=epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
@@ -180,7 +180,7 @@ class Training:
                 forward=forward,
             )
 
-    def finish(self, history: list[EpochRecord]) -> RunRecord:
+    def finish(self, history: list[EpochResult]) -> RunResult:
         """Measure the final model and sum up the run."""
         activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
         operations = OperationMeter(self.model, activity)
@@ -189,7 +189,7 @@ class Training:
         accuracies = [record.test_accuracy for record in history if record.test_accuracy is not None]
         best = max(history, key=lambda record: record.test_accuracy or 0.0) if accuracies else None
         chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
-        return RunRecord(
+        return RunResult(
             accuracy_last=evaluation.accuracy,
             accuracy_best=None if best is None else best.test_accuracy,
             best_epoch=None if best is None else best.epoch,

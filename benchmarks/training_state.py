@@ -7,7 +7,7 @@ import torch
 from torch.optim import Optimizer
 
 from baselines.method import Model
-from benchmarks.records import EpochRecord
+from benchmarks.results import EpochResult
 from benchmarks.seeding import generator_for
 
 Snapshot = dict[str, Any]
@@ -44,14 +44,14 @@ class TrainingState:
         With its moments.
     draws : Draws
         Random streams, each where the last epoch left it.
-    history : list of EpochRecord
+    history : list of EpochResult
         Of the epochs so far.
     """
 
     model: Model
     optimizer: Optimizer
     draws: Draws
-    history: list[EpochRecord] = field(default_factory=list)
+    history: list[EpochResult] = field(default_factory=list)
 
     def snapshot(self) -> Snapshot:
         """Return the state as plain values and tensors; the tensors are those of the run and change with it."""
@@ -71,6 +71,6 @@ class TrainingState:
         self.history[:] = history_of(snapshot)
 
 
-def history_of(snapshot: Snapshot) -> list[EpochRecord]:
+def history_of(snapshot: Snapshot) -> list[EpochResult]:
     """Epochs that a snapshot has behind it."""
-    return [EpochRecord.of(values) for values in snapshot["history"]]
+    return [EpochResult.of(values) for values in snapshot["history"]]

@@ -16,10 +16,9 @@ from benchmarks.data_cli import add_data_root
 from benchmarks.errors import ConfigError
 from benchmarks.study import config_path, read_study
 from benchmarks.sweep_options import add_sweep_options, positive
-from benchmarks.tracking import TRACKING_OFF
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
-from reports.load import ReportError, Results, combined, results_from_csv, results_from_tracking
+from reports.load import ReportError, Results, combined, results_from_csv, results_from_mlflow, results_from_runs
 from reports.recheck import Agreement, comparable, recheck
 from reports.render import write_report
 from reports.selection import chosen, results_at
@@ -35,16 +34,19 @@ def add_commands(subparsers: Any) -> None:
     add_output(reproduce)
     reproduce.set_defaults(command=reproduce_command)
 
-    report = subparsers.add_parser("report", help="write the report of a study again, from what is logged")
+    report = subparsers.add_parser("report", help="write the report of a study again, from the records of its runs")
     report.add_argument("study", help="name of a study")
-    report.add_argument("--from-csv", type=Path, metavar="FOLDER", help="read results.csv there instead of MLflow")
-    cli.add_tracking_uri(report, "MLflow tracking URI, or json:FOLDER")
+    source = report.add_mutually_exclusive_group()
+    source.add_argument("--from-csv", type=Path, metavar="FOLDER", help="read results.csv there instead of the records")
+    source.add_argument("--from-mlflow", metavar="URI", help="read the records that an MLflow store has")
+    cli.add_runs(report)
     report.add_argument(
         "--also",
         action="append",
         default=[],
         metavar="PLACE",
-        help="more runs, from another store, perhaps of another machine, or the folder of a report; may be repeated",
+        help="more runs: a folder of records, perhaps of another machine, the folder of a report, or an MLflow "
+        "tracking URI; may be repeated",
     )
     add_choice(report)
     add_output(report)
@@ -53,7 +55,7 @@ def add_commands(subparsers: Any) -> None:
     compare = subparsers.add_parser("compare", help="two studies, or two states of the code, side by side")
     for side in ("a", "b"):
         compare.add_argument(side, help="folder of a report, or a study, with @COMMIT its runs of that commit")
-    cli.add_tracking_uri(compare, "MLflow tracking URI")
+    cli.add_runs(compare)
     compare.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown there instead of printing it")
     compare.set_defaults(command=compare_command)
 
@@ -61,14 +63,6 @@ def add_commands(subparsers: Any) -> None:
     again.add_argument("folder", type=Path, help="of a report, such as reports/rendered/digits")
     again.add_argument("--epochs", type=positive, default=1, metavar="N", help="of each run (default: %(default)s)")
     again.add_argument("--limit", type=positive, metavar="N", help="only the first N runs")
-    again.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="what the study's file has otherwise now, for runs that their command does not make; may be repeated",
-    )
     again.add_argument("--device", default="cpu", help="torch device; runs of its kind alone are looked at")
     add_choice(again)
     add_data_root(again)
@@ -94,15 +88,14 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def reproduce_command(arguments: argparse.Namespace) -> int:
     """Run a study and write its report, also when some of its runs failed; with ``--dry-run`` neither."""
-    if arguments.tracking_uri == TRACKING_OFF:
-        raise ConfigError("a report needs the logged runs: leave --tracking-uri off to tssl sweep")
     study = cli.study_of(arguments)
-    tracker = cli.opener_of(arguments)()
-    code = cli.sweep(study, arguments, tracker)
+    mirror = None if arguments.dry_run else cli.mirror_of(arguments)
+    code = cli.sweep(study, arguments, mirror)
     if arguments.dry_run:
         return code
-    results = results_from_tracking(arguments.tracking_uri, study.name)
-    tracker.log_report(study.name, _write(results, arguments, study.title))
+    folder = _write(results_from_runs(arguments.runs, study.name), arguments, study.title)
+    if mirror is not None:
+        mirror.log_report(study.name, folder)
     return code
 
 
@@ -110,8 +103,10 @@ def report_command(arguments: argparse.Namespace) -> int:
     """Write a report again."""
     if arguments.from_csv:
         results = results_from_csv(arguments.from_csv, arguments.study)
+    elif arguments.from_mlflow:
+        results = results_from_mlflow(arguments.from_mlflow, arguments.study)
     else:
-        results = results_from_tracking(arguments.tracking_uri, arguments.study)
+        results = results_from_runs(arguments.runs, arguments.study)
     if arguments.also:
         results = combined([results, *(results_at(place, arguments.study) for place in arguments.also)])
     for condition in arguments.only:
@@ -122,7 +117,7 @@ def report_command(arguments: argparse.Namespace) -> int:
 
 def compare_command(arguments: argparse.Namespace) -> int:
     """Print what differs between two studies, or two commits of one, and whether it is noise."""
-    text = comparison(*(read_side(name, arguments.tracking_uri) for name in (arguments.a, arguments.b)))
+    text = comparison(*(read_side(name, arguments.runs) for name in (arguments.a, arguments.b)))
     if arguments.output:
         with _writing(arguments.output):
             write_atomically(arguments.output, text.encode())
@@ -140,8 +135,7 @@ def recheck_command(arguments: argparse.Namespace) -> int:
     here, tally = comparable(results, execution), Counter[Agreement]()
     count = f"{len(here.runs)} of {len(results.runs)} runs"
     print(f"{arguments.folder}: {count} have epochs on a device like {arguments.device}")
-    runs = recheck(here, execution, epochs=arguments.epochs, overrides=arguments.overrides)
-    for run in islice(runs, arguments.limit):
+    for run in islice(recheck(here, execution, epochs=arguments.epochs), arguments.limit):
         tally[run.agreement] += 1
         print(run.line(), flush=True)
     print(", ".join(f"{tally[agreement]} {agreement}" for agreement in Agreement))
@@ -169,7 +163,7 @@ def _write(results: Results, arguments: argparse.Namespace, title: str) -> Path:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Say in a line that something cannot be written; what it was made from is still in the store."""
+    """Say in a line that something cannot be written; what it was made from is still there."""
     try:
         yield
     except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.cells import TERMS
-from reports.load import ReportError, is_report, results_from_csv, results_from_tracking
+from reports.load import ReportError, is_report, results_from_csv, results_from_runs
 from reports.markdown import table_of
 from reports.statistics import FEWEST, Difference, difference
 from reports.tables.cells import NOTHING, SILENT, about, mean_in_words, number, share
@@ -85,16 +85,16 @@ class Side:
     runs: pd.DataFrame
 
 
-def read_side(name: str, tracking_uri: str) -> Side:
+def read_side(name: str, runs: Path) -> Side:
     """Find what is to be compared.
 
     Parameters
     ----------
     name : str
-        A folder with the results.csv of a report, or a study in the tracking store; ``@`` and the beginning of a commit
-        behind a study keeps the runs of that state of the code.
-    tracking_uri : str
-        Of the store.
+        A folder with the results.csv of a report, or a study; ``@`` and the beginning of a commit behind a study keeps
+        the runs of that state of the code.
+    runs : Path
+        Folder of the records.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_side(name: str, tracking_uri: str) -> Side:
         finished = results_from_csv(folder, folder.name).finished
     else:
         study, _, commit = name.partition(AT)
-        finished = results_from_tracking(tracking_uri, study, commit=commit).finished
+        finished = results_from_runs(runs, study, commit=commit).finished
     if finished.empty:
         raise ReportError(f"{name} has no finished run; run it first, or wait for one")
     return Side(name, finished)

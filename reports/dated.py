@@ -6,9 +6,8 @@ from functools import cache
 import pandas as pd
 
 from benchmarks.config import validate_run
-from benchmarks.nested import flatten
 from benchmarks.published import Version, published, published_runs
-from benchmarks.tracking import config_row
+from benchmarks.tracking import CONFIG, config_row
 from reports.settings import settings_in, settings_of
 
 Key = tuple[str, str, str]
@@ -50,6 +49,6 @@ def _configurations() -> Mapping[Key, tuple[Version, Mapping[str, str]]]:
     found: dict[Key, tuple[Version, Mapping[str, str]]] = {}
     for run in published_runs({}):
         version = published().versions[run.pop("labels")["version"]]
-        row = config_row(dict(flatten(validate_run(run).model_dump(mode="json"))))
-        found[row["dataset"], row["architecture"], row["method"]] = version, settings_in(row["settings"])
+        row = config_row(validate_run(run).model_dump(mode="json"))
+        found[row["dataset"], row["architecture"], row["method"]] = version, settings_in(row[CONFIG])
     return found

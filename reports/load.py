@@ -1,4 +1,4 @@
-"""Tidy tables of runs, and of what each has several rows of, from MLflow or from the CSV files of an earlier report."""
+"""Tidy tables of runs, and of what each has several rows of, from their records or an earlier report's CSV files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,17 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import TrackingError
-from benchmarks.records import METRIC_COLUMNS
-from benchmarks.tracking import CONFIG_COLUMNS, RUN_COLUMNS, open_store
+from benchmarks.results import METRIC_COLUMNS
+from benchmarks.tracking import (
+    CONFIG_COLUMNS,
+    RUN_COLUMNS,
+    Record,
+    Runs,
+    anytime_rows,
+    epoch_rows,
+    records_in_mlflow,
+    run_row,
+)
 from reports.details import DETAILS, column_types, details_of, details_that_count, empty
 from tssl_core.errors import TSSLError
 
@@ -96,29 +105,56 @@ def _of_keys(table: pd.DataFrame, keys: "pd.Series[str]") -> pd.DataFrame:
     return table[table["run_key"].isin(keys)].reset_index(drop=True)
 
 
-def results_from_tracking(uri: str, study: str, *, commit: str = "") -> Results:
-    """Read a study from the tracking store.
+def results_from_runs(root: Path, study: str, *, commit: str = "") -> Results:
+    """Read a study from the folder of the records of runs.
 
     Parameters
     ----------
-    uri, study : str
+    root, study : Path, str
         Which.
     commit : str
-        Only runs of a state of the code that begins so; by default the latest of each configuration.
+        Only runs of a state of the code that begins so.
 
     Raises
     ------
     TrackingError
-        If the store or the study is not there.
+        If there is no such study; lists those that there are.
     """
-    tracker = open_store(uri)
-    run_rows, epoch_rows = tracker.rows(study)
-    if not run_rows:
+    runs = Runs(root)
+    if not (records := runs.records(study)):
+        known = ", ".join(runs.studies()) or "none"
+        raise TrackingError(f"no study {study!r} in {root}; it has: {known}. Run it first: tssl sweep {study}")
+    return results_of(study, records, commit=commit)
+
+
+def results_from_mlflow(uri: str, study: str) -> Results:
+    """Read a study from an MLflow store.
+
+    Raises
+    ------
+    TrackingError
+        If the store or the study is not there, or has no runs.
+    """
+    if not (records := records_in_mlflow(uri, study)):
         raise TrackingError(f"study {study!r} in {uri} has no runs yet; run it first: tssl sweep {study}")
-    run_rows = _of_commit(run_rows, commit, study)
-    epochs = pd.DataFrame(epoch_rows, columns=_epoch_columns(epoch_rows))
-    anytime = pd.DataFrame(tracker.anytime_rows(study), columns=ANYTIME_COLUMNS)
-    return _results(study, pd.DataFrame(run_rows), epochs, anytime, details_of(tracker.tables(study)))
+    return results_of(study, records)
+
+
+def results_of(study: str, records: Sequence[Record], *, commit: str = "") -> Results:
+    """Make tables of records, oldest first; of a configuration that comes several times, the last finished counts."""
+    chosen = [record for record in records if str(record.environment["commit"]).startswith(commit)]
+    if not chosen:
+        there = ", ".join(sorted({str(record.environment["commit"])[:12] for record in records}))
+        raise ReportError(f"study {study!r} has no run of commit {commit}; there are runs of {there}")
+    epochs = [row for record in chosen for row in epoch_rows(record)]
+    steps = [row for record in chosen for row in anytime_rows(record)]
+    return _results(
+        study,
+        pd.DataFrame([run_row(record) for record in chosen]),
+        pd.DataFrame(epochs, columns=_epoch_columns(epochs)),
+        pd.DataFrame(steps, columns=ANYTIME_COLUMNS),
+        details_of((record.run_key, record.tables) for record in chosen),
+    )
 
 
 def is_report(place: str) -> bool:
@@ -170,14 +206,6 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table for table in tables if not table.empty] or tables[:1], ignore_index=True)
 
 
-def _of_commit(rows: list[dict[str, Any]], commit: str, study: str) -> list[dict[str, Any]]:
-    chosen = [row for row in rows if str(row["commit"]).startswith(commit)]
-    if not chosen:
-        there = ", ".join(sorted({str(row["commit"])[:12] for row in rows}))
-        raise ReportError(f"study {study!r} has no run of commit {commit}; there are runs of {there}")
-    return chosen
-
-
 def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS_TEXT) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=types)
@@ -190,7 +218,7 @@ def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS
 
 
 def _epoch_columns(rows: list[dict[str, object]]) -> list[str]:
-    return list(rows[0]) if rows else ["run_key", "epoch", "test_accuracy"]
+    return list(dict.fromkeys(name for row in rows for name in row)) or ["run_key", "epoch", "test_accuracy"]
 
 
 def _results(

@@ -4,23 +4,22 @@ Nobody trains for days to trust a table. An epoch of each of its runs takes minu
 the seed alone, it comes out the same where code, processor, threads and PyTorch are.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.config import Execution
+from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.environment import Environment
 from benchmarks.errors import DivergedError
 from benchmarks.site import Site
-from benchmarks.tracking import TRACKING_OFF, open_tracker
+from benchmarks.tracking import CONFIG, Runs
 from benchmarks.training import prepare
-from reports.configurations import Configurations
-from reports.load import Results
+from reports.load import ReportError, Results
 from tssl_core.errors import TSSLError
 
 SAME = 1e-12
@@ -47,7 +46,7 @@ class Recheck:
     agreement : Agreement
         ``equal``: all numbers of the epochs are those of the report. ``changed``: not all, though everything is equal
         that may change the bits of a result, but the code. ``elsewhere``: not all, and there are such differences.
-        ``unmade``: its command makes no such run any more.
+        ``unmade``: there is no such run any more.
     detail : str
         The numbers, or what differs.
     """
@@ -61,9 +60,7 @@ class Recheck:
         return f"{self.agreement:9} {self.title}: {self.detail}"
 
 
-def recheck(
-    results: Results, execution: Execution, *, epochs: int = 1, overrides: Sequence[str] = ()
-) -> Iterator[Recheck]:
+def recheck(results: Results, execution: Execution, *, epochs: int = 1) -> Iterator[Recheck]:
     """Train the first epochs of each run of a report, with the threads that it had.
 
     Parameters
@@ -74,8 +71,6 @@ def recheck(
         Where; its `threads` are not looked at.
     epochs : int
         How many; fewer of runs that have fewer.
-    overrides : sequence of str
-        See `Configurations`.
 
     Yields
     ------
@@ -87,12 +82,12 @@ def recheck(
     DatasetError, BackendUnavailableError
         If data or backend are not to be had.
     """
-    runs, configurations = results.runs, Configurations(overrides)
+    runs = results.runs
     for threads in sorted(set(runs["threads"])):
-        site = Site(results.study, "", replace(execution, threads=int(threads)), partial(open_tracker, TRACKING_OFF))
+        site = Site(results.study, "", replace(execution, threads=int(threads)), Runs())
         for run in rows_of(runs[runs["threads"] == threads]):
             logged = results.epochs[results.epochs["run_key"] == run["run_key"]]
-            yield _once_more(run, rows_of(logged.head(epochs)), site, configurations)
+            yield _once_more(run, rows_of(logged.head(epochs)), site)
 
 
 def comparable(results: Results, execution: Execution) -> Results:
@@ -108,12 +103,26 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items() if not pd.isna(value)} for row in rows]
 
 
-def _once_more(
-    run: Mapping[str, Any], logged: Sequence[Mapping[str, Any]], site: Site, configurations: Configurations
-) -> Recheck:
+def config_of(run: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration of a run, given as a row of the report.
+
+    Raises
+    ------
+    ReportError, ConfigError
+        If it is not known, or there is no such run any more: a method or a default is not what it was.
+    """
+    if CONFIG not in run:
+        raise ReportError("its configuration is not known")
+    config = validate_run(json.loads(run[CONFIG]))
+    if config.run_key != run["run_key"]:
+        raise ReportError(f"its configuration now has the key {config.run_key}: a default is not what it was")
+    return config
+
+
+def _once_more(run: Mapping[str, Any], logged: Sequence[Mapping[str, Any]], site: Site) -> Recheck:
     title = f"{run['run_key']} {run['method']} T={run['time_steps']} seed={run['seed']} {run['dataset']}"
     try:
-        config = configurations.of(run)
+        config = config_of(run)
     except TSSLError as error:
         return Recheck(title, Agreement.UNMADE, str(error))
     data, environment = site.data(config)

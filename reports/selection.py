@@ -1,17 +1,25 @@
-"""What a report is made of: more stores and earlier reports, and a choice among the runs."""
+"""What a report is made of: more records and earlier reports, and a choice among the runs."""
 
 from pathlib import Path
 
-from reports.load import RUNS_FILE, ReportError, Results, is_report, results_from_csv, results_from_tracking
+from reports.load import (
+    RUNS_FILE,
+    ReportError,
+    Results,
+    is_report,
+    results_from_csv,
+    results_from_mlflow,
+    results_from_runs,
+)
 
 
 def results_at(place: str, study: str) -> Results:
-    """Read a study from a store, or whatever is in the folder of an earlier report, that of another study too.
+    """Read a study from wherever it is, or whatever is in the folder of an earlier report, that of another study too.
 
     Parameters
     ----------
     place : str
-        Folder or tracking URI.
+        Folder of records or of a report, or MLflow tracking URI.
     study : str
         Its name.
 
@@ -22,9 +30,13 @@ def results_at(place: str, study: str) -> Results:
     """
     if is_report(place):
         return results_from_csv(Path(place), study)
+    if Path(place).is_dir():
+        return results_from_runs(Path(place), study)
     if ":" not in place:
-        raise ReportError(f"there is no {RUNS_FILE} in {place}; expected the folder of a report, or a tracking URI")
-    return results_from_tracking(place, study)
+        raise ReportError(
+            f"there is no {RUNS_FILE} in {place}; expected the folder of a report or of records, or a tracking URI"
+        )
+    return results_from_mlflow(place, study)
 
 
 def chosen(results: Results, condition: str) -> Results:

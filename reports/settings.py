@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.config import later_defaults, parameters_of
 from benchmarks.nested import differing_keys, flatten
-from benchmarks.tracking import SETTINGS
+from benchmarks.tracking import CONFIG, CONFIG_COLUMNS
 from reports.cells import CELL, KEY_LENGTH
 from reports.statistics import FEWEST
 from tssl_core.errors import ParameterError
@@ -119,14 +119,14 @@ def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
         Name of the setting, and the runs of the methods that have several values of it, with the value as a number in
         column `VALUE`. None if nothing or more than one thing was varied, or if its values are no numbers.
     """
-    known = runs.dropna(subset=SETTINGS)
-    settings = known.assign(**{SETTINGS: known[SETTINGS].map(settings_in)})
+    known = runs.dropna(subset=CONFIG)
+    settings = known.assign(**{CONFIG: known[CONFIG].map(settings_in)})
     cells = settings.drop_duplicates("cell_key").groupby(CELL[:-1], dropna=False)
-    differing = {name for _, alike in cells for name in differing_keys(alike[SETTINGS].tolist())}
+    differing = {name for _, alike in cells for name in differing_keys(alike[CONFIG].tolist())}
     if len(differing) != 1:
         return None
     (name,) = differing
-    words = settings[SETTINGS].map(lambda of_run: of_run.get(name))
+    words = settings[CONFIG].map(lambda of_run: of_run.get(name))
     several = words.groupby([known["method"], known["time_steps"]]).transform("nunique") > 1
     values = pd.to_numeric(words[several], errors="coerce")
     return None if values.isna().any() else (_shortened([name])[name], known[several].assign(**{VALUE: values}))
@@ -192,9 +192,9 @@ def counterpart(cell: pd.DataFrame, among: Sequence[pd.DataFrame], names: Mappin
 
 def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
     """Nothing if they are not known of all cells, or do not tell them apart."""
-    if cells[SETTINGS].isna().any():
+    if cells[CONFIG].isna().any():
         return {}
-    settings = {key: settings_in(text) for key, text in zip(cells["cell_key"], cells[SETTINGS], strict=True)}
+    settings = {key: settings_in(text) for key, text in zip(cells["cell_key"], cells[CONFIG], strict=True)}
     differing = differing_keys(list(settings.values()))
     names = {key: _in_words(values, differing) for key, values in settings.items()}
     return names if len(set(names.values())) == len(names) else {}
@@ -202,9 +202,9 @@ def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
 
 def _with_initial_weights(runs: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
     """Methods with other initial weights do not stand beside each other without a word."""
-    known = runs.dropna(subset=SETTINGS).drop_duplicates("cell_key")
+    known = runs.dropna(subset=CONFIG).drop_duplicates("cell_key")
     weights = {
-        key: settings_in(text)[INITIAL_WEIGHTS] for key, text in zip(known["cell_key"], known[SETTINGS], strict=True)
+        key: settings_in(text)[INITIAL_WEIGHTS] for key, text in zip(known["cell_key"], known[CONFIG], strict=True)
     }
     if len(set(weights.values())) < 2:
         return {}
@@ -217,13 +217,19 @@ def _with_initial_weights(runs: pd.DataFrame, names: Mapping[str, str]) -> dict[
 
 def settings_of(cell: pd.DataFrame) -> Mapping[str, str] | None:
     """Settings of a cell by dotted name, as text; None if they are not known."""
-    text = cell[SETTINGS].iloc[0]
+    text = cell[CONFIG].iloc[0]
     return None if pd.isna(text) else settings_in(text)
 
 
-def settings_in(text: str) -> dict[str, str]:
-    """Read the column of settings; what there was not yet when the run was made is at its default."""
-    return {**LATER, **json.loads(text)}
+def settings_in(config: str) -> dict[str, str]:
+    """Read the column of configurations: dotted names and values as text, without those that have their own column.
+
+    What there was not yet when the run was made is at its default.
+    """
+    return {
+        **LATER,
+        **{name: str(value) for name, value in flatten(json.loads(config)) if name not in CONFIG_COLUMNS},
+    }
 
 
 def _in_words(settings: Mapping[str, str], names: list[str]) -> str:

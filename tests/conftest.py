@@ -56,10 +56,10 @@ def real_root() -> Path:
 @pytest.fixture(scope="session")
 def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store: making one takes seconds, copying it nothing."""
-    from benchmarks.tracking import MlflowTracker
+    from benchmarks.tracking import Mirror
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowTracker(f"sqlite:///{path}")
+    Mirror(f"sqlite:///{path}").connection.client()
     return path
 
 

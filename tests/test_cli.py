@@ -12,7 +12,7 @@ import pytest
 from benchmarks.cli import EXIT_BROKEN_PIPE, study_of
 from benchmarks.datasets import fashion_mnist_debian
 from benchmarks.datasets.mnist import MNIST, FashionMNIST
-from benchmarks.tracking import MlflowTracker
+from benchmarks.tracking import Runs
 from reports.cli import main
 from tests.conftest import write_mnist
 
@@ -36,7 +36,7 @@ def test_reproduce_prints_the_path_of_its_report(store: str, capsys: pytest.Capt
     assert "TSSL-BP" in report.read_text()
     assert "Made by `tssl reproduce digits --profile smoke`." in report.read_text()
     report.unlink()
-    assert main(["report", "digits", "--tracking-uri", store]) == 0
+    assert main(["report", "digits"]) == 0
     assert report.is_file()
 
 
@@ -45,7 +45,9 @@ def test_run_trains_one_configuration_from_the_command_line(store: str, capsys: 
     arguments = [part for text in sets for part in ("--set", text)]
     assert main(["run", *arguments, "--device", "cpu", "--tracking-uri", store, "--study", "mine"]) == 0
     assert "1 finished" in capsys.readouterr().out
-    assert [row["method"] for row in MlflowTracker(store).rows("mine")[0]] == ["ann"]
+    (record,) = Runs().records("mine")
+    assert (record.config["method"], record.status) == ("ann", "finished")
+    assert (Runs().folder("mine", record.run_key) / "model" / "MLmodel").is_file()
 
 
 def test_a_run_that_fails_gives_exit_code_1_and_still_a_report(store: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,14 +74,16 @@ def test_a_run_that_fails_gives_exit_code_1_and_still_a_report(store: str, capsy
         (["run"], "'dataset' is missing"),
         (["report", "nonsense"], "no study 'nonsense'"),
         (["report", "digits", "--from-csv", "nowhere"], "cannot read nowhere/results.csv"),
-        (["reproduce", "digits", "--tracking-uri", "off"], "a report needs the logged runs"),
+        (["report", "digits", "--from-mlflow", "gopher://x"], "cannot use the tracking store 'gopher://x'"),
+        (["sync", "nonsense"], "study 'nonsense' has no runs in runs"),
+        (["sync", "--tracking-uri", "off"], "--tracking-uri off is no MLflow"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(
     store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
 ) -> None:
     assert expected in refusal(capsys, *arguments)
-    assert MlflowTracker(store).done_keys("digits") == set()
+    assert Runs().studies() == []
 
 
 def test_a_missing_dataset_is_refused_in_one_line(
@@ -88,7 +92,7 @@ def test_a_missing_dataset_is_refused_in_one_line(
     monkeypatch.setattr(MNIST.torchvision_class, "mirrors", ["http://127.0.0.1:9/"])
     message = refusal(capsys, "sweep", "mnist", *SMOKE, "--data-root", str(tmp_path), "--tracking-uri", store)
     assert "Ways to get it" in message
-    assert MlflowTracker(store).client.get_experiment_by_name("mnist") is None
+    assert Runs().studies() == []
 
 
 def test_a_truncated_file_is_refused_in_one_line(

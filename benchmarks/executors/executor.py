@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from benchmarks.records import Status
+    from benchmarks.results import Status
     from benchmarks.study import Cell
+    from benchmarks.tracking import Record
 
 RETRIES = 1
 """So often a run goes on elsewhere after its worker was lost: what kills two workers kills a third."""
@@ -52,11 +53,14 @@ class Outcome:
         For people.
     seconds : float
         Wall time, with all that is not training.
+    record : Record, optional
+        Of the run, for who shares no folder with the worker.
     """
 
     status: "Status | None"
     line: str
     seconds: float = 0.0
+    record: "Record | None" = None
 
 
 CarryOut = Callable[[Task], Outcome]

@@ -1,9 +1,11 @@
 """A Ray cluster: one task a run, on whichever machine has room for it."""
 
 import functools
+import hashlib
 import os
 import pickle
 import signal
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 NEW_CLUSTER = "local"
 """Ray's word for one on this machine that lasts as long as this process."""
+
+FOLDER_DIGITS = 16
+"""Of the name of a folder that stands for another."""
 
 LOOPBACK = "127.0.0.1"
 
@@ -159,7 +164,8 @@ def work(folder: str, pickled: bytes, task: Task) -> Outcome | Exception:
     Parameters
     ----------
     folder : str
-        Working folder of the sweep, on a file system that all machines share: paths may be relative to it.
+        Working folder of the sweep; paths may be relative to it. A machine that does not have it works in a folder of
+        its own, from which nothing but the record of the run comes back.
     pickled : bytes
         What carries out tasks.
     task : Task
@@ -167,12 +173,17 @@ def work(folder: str, pickled: bytes, task: Task) -> Outcome | Exception:
     """
     try:
         os.chdir(folder)
-    except OSError as error:
-        return ExecutorError(
-            f"a machine of the cluster cannot use {folder} ({error.strerror}); start the sweep in a folder that all of "
-            "them share"
-        )
+    except OSError:
+        os.chdir(folder_of_this_machine(folder))
     return perform(opened(pickled), task)
+
+
+def folder_of_this_machine(folder: str) -> Path:
+    """Make a folder that stands for one that other machines have."""
+    name = hashlib.sha256(folder.encode()).hexdigest()[:FOLDER_DIGITS]
+    path = Path(tempfile.gettempdir()) / f"tssl-{os.getuid()}-{name}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,68 +1,56 @@
-"""What logging costs, on a SQLite file with 50 runs in it: opening and closing a run, and an epoch in between."""
+"""What keeping runs costs: writing the record after an epoch, and bringing MLflow up to date with a run."""
 
-from collections.abc import Callable
+import itertools
 from pathlib import Path
 
 import pytest
 
 from benchmarks.config import Execution, validate_run
 from benchmarks.environment import describe_environment
-from benchmarks.records import EpochRecord
-from benchmarks.tracking import MlflowRunTracker, MlflowTracker
+from benchmarks.results import EpochResult
+from benchmarks.tracking import Mirror, OpenRecord, Record, Runs
 
 pytest.importorskip("pytest_benchmark")
-RUNS, SEEDS = 50, 5
+RUNS, EPOCHS = 50, 100
 
 
-@pytest.fixture(scope="module")
-def open_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], MlflowRunTracker]:
-    """Open a run on a store that has some already."""
-    folder = tmp_path_factory.mktemp("tracking")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        tracker = MlflowTracker(f"sqlite:///{folder / 'mlflow.db'}")
-        environment = describe_environment(Execution(device="cpu"), command="", data_source="", data_checksum="0" * 64)
-        config = {"dataset": "digits", "method": "tssl_bp", "architecture": "12", "epochs": 1}
-
-        def start(number: int = RUNS) -> MlflowRunTracker:
-            cell, seed = divmod(number, SEEDS)
-            return tracker.start("cost", validate_run({**config, "time_steps": 1 + cell, "seed": seed}), environment)
-
-        for number in range(RUNS):
-            log_epochs(start(number), 3).close("finished")
-        return start
+def epoch(number: int) -> EpochResult:
+    """An epoch that took no time."""
+    return EpochResult(
+        epoch=number, train_loss=1.0, train_accuracy=0.5, test_accuracy=0.5, train_seconds=1.0, test_seconds=1.0
+    )
 
 
-def log_epochs(run: MlflowRunTracker, epochs: int) -> MlflowRunTracker:
-    """Log epochs that took no time."""
-    for epoch in range(1, epochs + 1):
-        run.epoch(
-            EpochRecord(
-                epoch=epoch,
-                train_loss=1.0,
-                train_accuracy=0.5,
-                test_accuracy=0.5,
-                train_seconds=1.0,
-                test_seconds=1.0,
-            )
-        )
-    return run
+def begin(runs: Runs, seed: int) -> OpenRecord:
+    """Begin a run."""
+    execution = Execution(device="cpu")
+    environment = describe_environment(execution, command="", data_source="", data_checksum="0" * 64)
+    config = validate_run({"dataset": "digits", "method": "tssl_bp", "architecture": "12", "epochs": 1, "seed": seed})
+    return runs.begin(Record.begin("cost", config, environment, execution))
 
 
-def test_cost_of_a_run_without_epochs(benchmark, open_run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """Opening a run and closing it."""
-    monkeypatch.chdir(tmp_path)
-    benchmark.pedantic(lambda: open_run().close("finished"), rounds=10)
+def test_cost_of_the_record_after_each_of_a_hundred_epochs(benchmark, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The file is written whole each time."""
+    run = begin(Runs(tmp_path), 0)
+
+    def train() -> None:
+        for number in range(1, EPOCHS + 1):
+            run.epoch(epoch(number))
+
+    benchmark.pedantic(train, rounds=3)
 
 
-def test_cost_of_a_hundred_short_epochs(benchmark, open_run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """Epochs that wait to be sent together."""
-    monkeypatch.chdir(tmp_path)
-    benchmark.pedantic(log_epochs, setup=lambda: ((open_run(), 100), {}), rounds=3)
+def test_cost_of_bringing_mlflow_up_to_date_with_a_run(benchmark, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """On a SQLite file with 50 runs in it; in a sweep a thread does it, every 5 s at most."""
+    runs, mirror, seeds = Runs(tmp_path / "runs"), Mirror(f"sqlite:///{tmp_path / 'mlflow.db'}"), itertools.count()
 
+    def add() -> None:
+        run = begin(runs, next(seeds))
+        for number in range(1, 4):
+            run.epoch(epoch(number))
+        run.close("finished")
 
-def test_cost_of_an_epoch_that_is_sent_at_once(benchmark, open_run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """Ten epochs, each in a call of its own; in a run there is one such call in 5 s at most."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("benchmarks.tracking.outbox.FLUSH_SECONDS", 0.0)
-    benchmark.pedantic(log_epochs, setup=lambda: ((open_run(), 10), {}), rounds=3)
+    for _ in range(RUNS):
+        add()
+    mirror.sync(runs, "cost")
+    benchmark.pedantic(lambda: mirror.sync(runs, "cost"), setup=add, rounds=10)

@@ -9,7 +9,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.dataset import Split
 from benchmarks.metrics import ConfusionMatrix, Raster, accuracy_at_steps, spike_raster
-from benchmarks.records import EpochRecord, OutputRaster
+from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tasks.task_type import Evaluation
 
 
@@ -72,7 +72,7 @@ class Classification:
         del model, split, device, epoch
         return ()
 
-    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
         """Nothing beside the accuracy."""
         del history
         return {}

@@ -12,7 +12,7 @@ from benchmarks.datasets.dataset import Split, indices_of
 from benchmarks.metrics import Raster, samples_at_once
 from benchmarks.metrics.raster import as_text
 from benchmarks.metrics.spike_trains import SequenceRule, nearest_train, sequence_measures
-from benchmarks.records import EpochRecord, OutputRaster
+from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tasks.task_type import Evaluation
 
 RASTERS = 12
@@ -99,7 +99,7 @@ class Sequences:
             for sample in range(len(samples))
         )
 
-    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
         """How soon, if ever, every output was its target; and how many steps there were."""
         matches = [record.measures["exact_match"] for record in history]
         seconds = list(accumulate(record.train_seconds for record in history))

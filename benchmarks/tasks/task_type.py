@@ -10,7 +10,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.dataset import Split
 from benchmarks.metrics import Raster
-from benchmarks.records import EpochRecord, OutputRaster
+from benchmarks.results import EpochResult, OutputRaster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Evaluation:
     accuracy_at_step : tuple of float
         The same by the first t time steps of the output, t = 1 to T; empty where that is not asked.
     confusion : tuple of tuple of int
-        Samples by their class and the decision, see `RunRecord`; empty where that is not asked.
+        Samples by their class and the decision, see `RunResult`; empty where that is not asked.
     measures : mapping
         Other numbers by name.
     """
@@ -80,5 +80,5 @@ class TaskType(Protocol):
     ) -> tuple[OutputRaster, ...]:
         """Show the output of a few samples after some of the epochs; empty after the others."""
 
-    def over_epochs(self, history: Sequence[EpochRecord]) -> Mapping[str, float]:
+    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
         """Numbers by name that take all epochs to know."""

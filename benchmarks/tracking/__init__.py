@@ -1,77 +1,57 @@
-"""Keeping runs: everything that touches MLflow.
+"""Keeping runs: their records, which everything reads, and MLflow, which mirrors them.
 
 Nothing outside this package imports MLflow, and what is here imports it late, so that training works without it.
 """
 
-from pathlib import Path
-
 from benchmarks.tracking.connection import DEFAULT_TRACKING_URI
-from benchmarks.tracking.protocol import (
+from benchmarks.tracking.mirror import Mirror
+from benchmarks.tracking.record import DONE, FORMAT, UNFINISHED, Record
+from benchmarks.tracking.remote import records_in_mlflow
+from benchmarks.tracking.rows import (
+    CONFIG,
     CONFIG_COLUMNS,
-    CURVE,
-    DONE,
     RUN_COLUMNS,
-    SETTINGS,
     TAG_COLUMNS,
-    TRACKING_OFF,
-    UNFINISHED,
-    NoTracking,
-    RunTracker,
-    Store,
-    Tracker,
+    anytime_rows,
     config_row,
+    epoch_rows,
+    run_row,
 )
-from benchmarks.tracking.run import MlflowRunTracker
-from benchmarks.tracking.store import MlflowTracker, TrackingOptions
+from benchmarks.tracking.runs import DEFAULT_RUNS, MODEL_FOLDER, OpenRecord, Runs
 
 __all__ = [
+    "CONFIG",
     "CONFIG_COLUMNS",
-    "CURVE",
+    "DEFAULT_RUNS",
     "DEFAULT_TRACKING_URI",
     "DONE",
+    "FORMAT",
+    "MODEL_FOLDER",
     "RUN_COLUMNS",
-    "SETTINGS",
     "TAG_COLUMNS",
     "TRACKING_OFF",
     "UNFINISHED",
-    "MlflowRunTracker",
-    "MlflowTracker",
-    "NoTracking",
-    "RunTracker",
-    "Store",
-    "Tracker",
-    "TrackingOptions",
+    "Mirror",
+    "OpenRecord",
+    "Record",
+    "Runs",
+    "anytime_rows",
     "config_row",
-    "open_store",
-    "open_tracker",
+    "epoch_rows",
+    "open_mirror",
+    "records_in_mlflow",
+    "run_row",
 ]
 
-
-def open_tracker(uri: str, options: TrackingOptions | None = None) -> Tracker:
-    """Open the store at `uri`, and send what earlier runs could not; ``"off"`` keeps nothing.
-
-    Raises
-    ------
-    TrackingError
-        If the store cannot be used.
-    """
-    if uri == TRACKING_OFF:
-        return NoTracking()
-    store = open_store(uri, options)
-    if isinstance(store, MlflowTracker):
-        store.replay()
-    return store
+TRACKING_OFF = "off"
 
 
-def open_store(uri: str, options: TrackingOptions | None = None) -> Store:
-    """Open the store at `uri`: a folder of JSON files if it begins with ``json:``, else MLflow's.
+def open_mirror(uri: str, *, system_metrics: bool = False) -> Mirror | None:
+    """Return the mirror at an MLflow tracking URI, or None for ``"off"``.
 
     Raises
     ------
     TrackingError
-        If the store cannot be used.
+        If MLflow is not installed.
     """
-    # It takes names from this module.
-    from benchmarks.file_tracking import JSON, JsonTracker
-
-    return JsonTracker(Path(uri.removeprefix(JSON))) if uri.startswith(JSON) else MlflowTracker(uri, options)
+    return None if uri == TRACKING_OFF else Mirror(uri, system_metrics=system_metrics)

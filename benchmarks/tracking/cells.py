@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from baselines.method import get_method, method_title
 from benchmarks.config import RunConfig
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.nested import flatten
-from benchmarks.tracking.calls import Batch, CellRun, points_of
+from benchmarks.tracking.record import Record
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -34,14 +35,35 @@ SUMMARISED = (
 """Metrics whose mean and standard deviation over seeds a cell carries."""
 
 
-def cell_of_run(config: RunConfig, study: str) -> CellRun:
+@dataclass(frozen=True, kw_only=True)
+class CellRun:
+    """The MLflow run that stands for a cell of a study: all of a configuration but its seed."""
+
+    key: str
+    name: str
+    short_name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    def name_with_result(self, metrics: Mapping[str, float]) -> str:
+        """Name of a cell with its mean accuracy, if it has one, its deviation and its number of seeds."""
+        if "accuracy_last_mean" not in metrics:
+            return self.name
+        deviation = f"±{100 * metrics['accuracy_last_std']:.1f}" if "accuracy_last_std" in metrics else ""
+        result = f"{100 * metrics['accuracy_last_mean']:.1f}{deviation}% n={metrics['seeds_finished']:.0f}"
+        return f"{self.short_name} {result}, {self.name.removeprefix(self.short_name).strip()}"
+
+
+def cell_of_run(record: Record, config: RunConfig) -> CellRun:
     """Describe the cell that a run belongs to."""
-    params = {key: str(value) for key, value in flatten(config.model_dump(mode="json", exclude={"seed"}))}
-    key = config.cell_key
-    tags = {KIND: KIND_CELL, "cell_key": key, "study": study, "status": "running", **titles(config)}
-    short_name = f"{config.method}{steps_of(config)}"
+    params = {key: str(value) for key, value in flatten(record.config) if key != "seed"}
+    tags = {KIND: KIND_CELL, "cell_key": record.cell_key, "study": record.study, "status": "running", **titles(config)}
     return CellRun(
-        key=key, name=cell_name(config), short_name=short_name, params=params, tags={**tags, NOTE: describe(config)}
+        key=record.cell_key,
+        name=cell_name(config),
+        short_name=f"{config.method}{steps_of(config)}",
+        params=params,
+        tags={**tags, NOTE: describe(config)},
     )
 
 
@@ -54,16 +76,6 @@ def run_name(config: RunConfig, accuracy: float | None = None) -> str:
     """Name of a run under its cell, with the accuracy once there is one: MLflow's table shows no more by default."""
     result = "" if accuracy is None else f" {accuracy:.1%}"
     return f"{config.method}{steps_of(config)} seed={config.seed}{result}"
-
-
-def name_with_result(cell: CellRun, batch: Batch) -> str:
-    """Name of a cell with its mean accuracy, if it has one, its deviation and its number of seeds."""
-    values = {name: value for name, value, *_ in batch.metrics}
-    if "accuracy_last_mean" not in values:
-        return cell.name
-    deviation = f"±{100 * values['accuracy_last_std']:.1f}" if "accuracy_last_std" in values else ""
-    result = f"{100 * values['accuracy_last_mean']:.1f}{deviation}% n={values['seeds_finished']:.0f}"
-    return f"{cell.short_name} {result}, {cell.name.removeprefix(cell.short_name).strip()}"
 
 
 def steps_of(config: RunConfig) -> str:
@@ -84,7 +96,7 @@ def describe(config: RunConfig, facts: Mapping[str, str] | None = None) -> str:
     return "\n".join([head, "", *lines]) if lines else head
 
 
-def summary(runs: Iterable["Run"]) -> tuple[Batch, str]:
+def summary(runs: Iterable["Run"]) -> tuple[dict[str, float], str, str]:
     """Sum up the seeds of a cell.
 
     Parameters
@@ -94,8 +106,10 @@ def summary(runs: Iterable["Run"]) -> tuple[Batch, str]:
 
     Returns
     -------
-    batch : Batch
-        Mean, standard deviation (n - 1) and n of the main metrics, and the status as a tag.
+    metrics : dict
+        Mean, standard deviation (n - 1) and n of the main metrics.
+    statuses : str
+        How many runs stand how.
     status : str
         MLflow's own: ``RUNNING``, ``FINISHED`` or ``FAILED``.
     """
@@ -106,18 +120,17 @@ def summary(runs: Iterable["Run"]) -> tuple[Batch, str]:
             latest[run.data.tags["run_key"]] = run
     statuses = Counter(run.data.tags.get("status", "running") for run in latest.values())
     finished = [run for run in latest.values() if _finished(run)]
-    values: list[tuple[str, float, int]] = []
+    metrics: dict[str, float] = {}
     for name in SUMMARISED:
         numbers = [run.data.metrics[name] for run in finished if name in run.data.metrics]
         if numbers:
-            values.append((f"{name}_mean", mean(numbers), len(finished)))
+            metrics[f"{name}_mean"] = mean(numbers)
         if len(numbers) > 1:
-            values.append((f"{name}_std", stdev(numbers), len(finished)))
+            metrics[f"{name}_std"] = stdev(numbers)
     # Last, as MLflow's page for comparing runs draws the first metric.
-    values.append(("seeds_finished", len(finished), len(finished)))
-    status = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
+    metrics["seeds_finished"] = len(finished)
     ended = "RUNNING" if statuses["running"] else "FAILED" if not (finished or statuses["skipped"]) else "FINISHED"
-    return Batch(metrics=points_of(values), tags={"status": status}), ended
+    return metrics, ", ".join(f"{count} {name}" for name, count in sorted(statuses.items())), ended
 
 
 def _finished(run: "Run") -> bool:

@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
 DEFAULT_TRACKING_URI = f"{SQLITE}mlflow.db"
 
 LOCK_SECONDS = 2.0
-"""How long a locked SQLite file is waited for before the calls stay where they are."""
+"""How long a locked SQLite file is waited for."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds without an attempt after one that failed; they double from one to the next."""
@@ -22,9 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 SETTINGS = {
     # A study on an offline machine must not wait for a usage report to be sent.
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # A run must not wait minutes for a server that is gone: what it has to say is kept, and said later.
+    # A sweep must not wait minutes for a server that is gone: what it lacks is in the records.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     # The command line says what it does itself.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -57,33 +61,50 @@ class Connection:
     Raises
     ------
     TrackingError
-        If MLflow is not installed or the store cannot be used.
+        If MLflow is not installed.
     """
 
     def __init__(self, uri: str) -> None:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         try:
-            from mlflow import MlflowClient
+            import mlflow  # noqa: F401
         except ImportError as error:
             raise TrackingError("MLflow is not installed; install it, or give --tracking-uri off") from error
         for name, level in QUIET.items():
             logging.getLogger(name).setLevel(level)
         self.uri = absolute(uri)
         self.failure = ""
+        self._client: MlflowClient | None = None
         self._pause, self._next_attempt = FIRST_PAUSE, 0.0
-        with errors_explained(uri):
-            check_sqlite(uri)
-            self.client: MlflowClient = MlflowClient(tracking_uri=uri)
-            self.client.search_experiments(max_results=1)
 
-    def attempt(self, action: Callable[[], None], *, at_once: bool = False) -> bool:
+    def client(self) -> "MlflowClient":
+        """Return the client, which is made when the store can be used for the first time.
+
+        Raises
+        ------
+        TrackingError
+            If it cannot be used.
+        """
+        from mlflow import MlflowClient
+
+        with errors_explained(self.uri):
+            if self._client is None:
+                check_sqlite(self.uri)
+            wait_for_lock(self.uri)
+            if self._client is None:
+                client = MlflowClient(tracking_uri=self.uri)
+                client.search_experiments(max_results=1)
+                self._client = client
+        return self._client
+
+    def attempt(self, action: "Callable[[MlflowClient], object]", *, at_once: bool = False) -> bool:
         """Do something with the store and say whether it worked.
 
         Parameters
         ----------
         action : callable
-            May fail in the middle and is then called again later.
+            Is given the client; may fail in the middle and is then called again later.
         at_once : bool
             Do it even if an attempt has failed a moment ago.
         """
@@ -91,8 +112,7 @@ class Connection:
             return False
         try:
             with errors_explained(self.uri):
-                wait_for_lock(self.uri)
-                action()
+                action(self.client())
         except TrackingError as error:
             self.failure = str(error)
             self._next_attempt = time.monotonic() + self._pause

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from benchmarks.tracking.cells import KIND, KIND_REPORT, NOTE
-from benchmarks.tracking.sender import Sender
+from benchmarks.tracking.upload import Uploader
 
 NOTE_LENGTH = 5000
 """MLflow takes tags of so many characters on every store."""
 
 
-def log_report(sender: Sender, study: str, folder: Path) -> None:
+def log_report(uploader: Uploader, study: str, folder: Path) -> None:
     """Send all files of a report; those of an earlier one are overwritten."""
-    client, experiment = sender.client, sender.experiment(study)
-    found = sender.search(experiment, f"tags.{KIND} = '{KIND_REPORT}'")
+    client, experiment = uploader.client, uploader.experiment(study)
+    found = uploader.search(experiment, f"tags.{KIND} = '{KIND_REPORT}'")
     tags = {KIND: KIND_REPORT, "study": study}
     run = found[0] if found else client.create_run(experiment, run_name=f"report of {study}", tags=tags)
     client.log_artifacts(run.info.run_id, str(folder))

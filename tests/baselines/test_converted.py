@@ -20,7 +20,7 @@ from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire, int
 from benchmarks.config import Execution, validate_run
 from benchmarks.datasets.dataset import ImageSplit, Split, get_dataset
 from benchmarks.metrics import accuracy, accuracy_at_steps
-from benchmarks.records import EpochRecord
+from benchmarks.results import EpochResult
 from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare
 from tssl_core import ParameterError
 
@@ -253,7 +253,7 @@ def test_one_run_gives_the_accuracy_of_every_shorter_run() -> None:
 
 def test_the_activity_of_a_converted_network_is_that_of_its_hidden_layers() -> None:
     training = training_of("converted", epochs=1)
-    history = [EpochRecord(epoch=1, train_loss=1, train_accuracy=1, test_accuracy=1, train_seconds=1, test_seconds=1)]
+    history = [EpochResult(epoch=1, train_loss=1, train_accuracy=1, test_accuracy=1, train_seconds=1, test_seconds=1)]
     activity = training.finish(history).activity
     assert activity is not None
     assert activity.silent_fraction == activity.silent_fraction_with_output

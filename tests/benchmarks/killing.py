@@ -1,7 +1,7 @@
 """Run sweeps and kill them: ``python -m tests.benchmarks.killing``, a process of its own that `test_kill.py` starts.
 
-Arguments: a study, and URIs of stores, each with how often to kill. It imports once and forks for each try, so that a
-try costs no seconds of imports. Nothing is computed before the fork.
+Arguments: a study, the address of an MLflow store, and how often to kill. It imports once and forks for each try, so
+that a try costs no seconds of imports. Nothing is computed before the fork.
 """
 
 import importlib
@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.cli import main
-from benchmarks.file_tracking import JSON
 from benchmarks.study import load_study
+from benchmarks.tracking import mirror
 
 PATIENCE = 120.0
 """Seconds after which a try counts as hanging."""
 
 
-def attempt(arguments: Sequence[str], log: Path, moment: Callable[[], bool]) -> int:
-    """Run a command in a child and kill it at a moment; its exit code, or minus the signal."""
+def begin(arguments: Sequence[str], log: Path) -> int:
+    """Run a command in a child, and return its process."""
     child = os.fork()
     if child == 0:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -30,9 +30,15 @@ def attempt(arguments: Sequence[str], log: Path, moment: Callable[[], bool]) -> 
         os.dup2(output, 2)
         # What a killed child has said is not to be lost with it.
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+        mirror.INTERVAL = 0.02  # so that it is nearly always at it
         code = main(arguments)
         sys.stdout.flush()
         os._exit(code)
+    return child
+
+
+def end(child: int, moment: Callable[[], bool] = lambda: False) -> int:
+    """Wait for a child, and kill it at a moment; its exit code, or minus the signal."""
     start = time.monotonic()
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -40,7 +46,7 @@ def attempt(arguments: Sequence[str], log: Path, moment: Callable[[], bool]) -> 
             return os.waitstatus_to_exitcode(status)
         if moment() or time.monotonic() - start > PATIENCE:
             os.kill(child, signal.SIGKILL)
-        time.sleep(0.002)
+        time.sleep(0.001)
 
 
 def after(seconds: float) -> Callable[[], bool]:
@@ -62,31 +68,53 @@ def after_an_epoch(folder: Path, seconds: float) -> Callable[[], bool]:
     return reached
 
 
-def kill_until_done(arguments: Sequence[str], checkpoints: Path, log: Path, *, kills: int) -> list[int]:
-    """Kill a sweep at random moments until it has been killed often enough or is done; exit codes of all tries."""
-    draw = random.Random(0)
-    # The first right after an epoch, so that there is something to go on from; the second at the start.
-    moments = [after_an_epoch(checkpoints, 0), after(0.2)]
-    codes = [attempt(arguments, log, moment) for moment in moments]
-    while len(codes) < kills and codes[-1]:
-        codes.append(attempt(arguments, log, after_an_epoch(checkpoints, draw.uniform(0, 0.4))))
-    return [*codes, attempt(arguments, log, lambda: False)]
+def in_a_write(store: Path, number: int) -> Callable[[], bool]:
+    """The moment in which the store is being written to for so many times: SQLite keeps a journal meanwhile."""
+    journal, seen = store.with_name(f"{store.name}-journal"), [False]
+    left = [number]
+
+    def reached() -> bool:
+        there = journal.exists()
+        left[0] -= there and not seen[0]
+        seen[0] = there
+        return left[0] <= 0
+
+    return reached
+
+
+def kill_until_done(arguments: Sequence[str], log: Path, store: Path, *, kills: int) -> list[int]:
+    """Kill a sweep at random moments so many times, and let it end; exit codes of all tries.
+
+    A sweep that has come to its end before that is followed by another one, whose runs are in a folder of their own.
+    """
+    draw, checkpoints = random.Random(0), Path("checkpoints")
+    codes: list[int] = []
+    while (killed := codes.count(-signal.SIGKILL)) < kills:
+        moment = in_a_write(store, draw.randint(1, 20))
+        if killed == 1:
+            moment = after(0.2)  # at the start
+        elif killed % 2 == 0:
+            # So that there is something to go on from.
+            moment = after_an_epoch(checkpoints, draw.uniform(0, 0.05) if killed else 0)
+        codes.append(end(begin([*arguments, "--runs", f"killed-{codes.count(0)}"], log), moment))
+    return [*codes, end(begin([*arguments, "--runs", f"killed-{codes.count(0)}"], log))]
 
 
 def import_all(study: str) -> None:
     """Import before the fork what a sweep imports late."""
-    for name in ("sklearn.datasets", "torch._dynamo", "mlflow.store.tracking.sqlalchemy_store"):
+    late = ("sklearn.datasets", "torch._dynamo", "mlflow.store.tracking.sqlalchemy_store", "mlflow.data.meta_dataset")
+    for name in late:
         importlib.import_module(name)
     load_study(study, profile="smoke", overrides=[])
 
 
 if __name__ == "__main__":
-    study, *stores = sys.argv[1:]
+    study, uri, kills = sys.argv[1:]
     import_all(study)
     sweep = ["sweep", study, "--profile", "smoke", "--device", "cpu", "--tracking-uri"]
-    if attempt([*sweep, f"{JSON}undisturbed"], Path("undisturbed.log"), lambda: False):
+    if end(begin([*sweep, "off", "--runs", "undisturbed"], Path("undisturbed.log"))):
         sys.exit("the undisturbed sweep failed; see undisturbed.log")
-    for number, (uri, kills) in enumerate(zip(stores[::2], map(int, stores[1::2]), strict=True)):
-        folder = Path(f"checkpoints-{number}")
-        arguments = [*sweep, uri, "--checkpoints", str(folder)]
-        print(*kill_until_done(arguments, folder, Path(f"killed-{number}.log"), kills=kills))
+    store = Path(uri.removeprefix("sqlite:///"))
+    print(*kill_until_done([*sweep, uri], Path("killed.log"), store, kills=int(kills)))
+    both = [begin([*sweep, uri, "--runs", "both"], Path(f"both-{number}.log")) for number in (1, 2)]
+    print(*map(end, both))

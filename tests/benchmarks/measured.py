@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from benchmarks.metrics import CONVERGENCE_COLUMNS, Latency, PeakMemory, Throughput
-from benchmarks.records import EpochRecord, RunRecord
+from benchmarks.results import EpochResult, RunResult
 
 MEASURED = {
     *("train_seconds", "test_seconds", "training_seconds"),
@@ -20,8 +20,8 @@ def computed(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in MEASURED}
 
 
-def computed_in(record: EpochRecord | RunRecord) -> dict[str, Any]:
+def computed_in(record: EpochResult | RunResult) -> dict[str, Any]:
     """Return the rest of a record."""
-    if isinstance(record, EpochRecord):
+    if isinstance(record, EpochResult):
         return computed(asdict(record))
     return {**computed(record.metrics()), **record.tables(), "accuracy_at_step": record.accuracy_at_step}

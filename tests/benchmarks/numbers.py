@@ -1,8 +1,9 @@
 """A tiny study, and all that is logged of it except times."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.tracking import Store
+from benchmarks.tracking import Record, epoch_rows, run_row
 from tests.benchmarks.measured import computed
 
 STUDY = """
@@ -30,11 +31,9 @@ def write_study() -> None:
     Path("tiny.toml").write_text(STUDY)
 
 
-def numbers_of(store: Store) -> list[tuple[tuple[str, str], ...]]:
-    """All that is logged, in any order, but for what is measured and the command; as text, as MLflow has parameters."""
-    runs, epochs = store.rows("tiny")
-    tables = [{"run_key": key, **tables} for key, tables in store.tables("tiny")]
-    rows = [*runs, *epochs, *store.anytime_rows("tiny"), *tables]
+def numbers_of(records: Iterable[Record]) -> list[tuple[tuple[str, str], ...]]:
+    """All that records have, in any order, but for what is measured and the command."""
+    rows = [row for record in records for row in (run_row(record), *epoch_rows(record), dict(record.tables))]
     return sorted(
         tuple((key, str(value)) for key, value in sorted(computed(row).items()) if key != "command") for row in rows
     )

@@ -17,7 +17,9 @@ from benchmarks.estimate import CellCost, Estimate, Speed, data_or_stand_in, est
 from benchmarks.executors.executor import Outcome
 from benchmarks.plan import Entry
 from benchmarks.progress import Progress, in_words, makespan
+from benchmarks.standing import Standing
 from benchmarks.study import Cell
+from benchmarks.tracking import Runs
 from benchmarks.training import train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
@@ -30,7 +32,7 @@ def config_of(**changes: object) -> RunConfig:
 
 
 def entry(config: RunConfig, *, epochs: int = 0, chosen: bool = True, reason: str | None = None) -> Entry:
-    return Entry(Cell(config, reason), "unfinished" if epochs else "new", epochs, done=False, chosen=chosen)
+    return Entry(Cell(config, reason), Standing("unfinished" if epochs else "new", epochs=epochs), chosen)
 
 
 @pytest.fixture
@@ -142,7 +144,7 @@ def test_estimate_and_dry_run_say_what_is_left_and_run_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_study()
-    store = ["--tracking-uri", "json:runs"]
+    store = ["--tracking-uri", "off"]
     assert main([*SWEEP, *store, "--limit", "1"]) == 0
     capsys.readouterr()
     assert main([*SWEEP, *store, "--limit", "2", "--dry-run", "--jobs", "1"]) == 0
@@ -154,7 +156,7 @@ def test_estimate_and_dry_run_say_what_is_left_and_run_nothing(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines[1:3]].count("ann") == 1
     assert re.search(r"about \d+ (s|min) for 3 runs", lines[3])
-    assert len(list(Path("runs/tiny").iterdir())) == 1
+    assert len(Runs().files("tiny")) == 1
 
 
 def test_a_sweep_is_estimated_first_unless_told_otherwise(
@@ -163,10 +165,10 @@ def test_a_sweep_is_estimated_first_unless_told_otherwise(
     monkeypatch.chdir(tmp_path)
     write_study()
     quick = [*SWEEP, "--profile", "quick", "--only", "method=ann"]
-    assert main([*quick, "--tracking-uri", "json:a"]) == 0
+    assert main([*quick, "--runs", "a", "--tracking-uri", "off"]) == 0
     printed = capsys.readouterr().out
     assert "estimate from steps measured on this machine" in printed
     assert re.search(r"\[1/2\] .*; about \d+ (s|min) left\n\[2/2\] .* s\n", printed)
     for more in (["--no-estimate"], ["--profile", "smoke"]):
-        assert main([*quick, *more, "--tracking-uri", f"json:{more[-1]}"]) == 0
+        assert main([*quick, *more, "--tracking-uri", "off", "--runs", f"runs {more[-1]}"]) == 0
         assert "about" not in capsys.readouterr().out

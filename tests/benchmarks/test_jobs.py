@@ -7,14 +7,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.cli import main
-from benchmarks.file_tracking import JsonTracker
+from benchmarks.locks import is_locked
+from benchmarks.tracking import Runs
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 from tests.benchmarks.signals import heeding_ctrl_c
 from tests.benchmarks.toy_tasks import PATIENCE
@@ -37,7 +37,7 @@ def wait_for_epochs(runs: int) -> list[Path]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         folders = {path.parent for path in Path("checkpoints").rglob("epoch-*.pt")}
-        folders = {folder for folder in folders if folder.with_name(f"{folder.name}.lock").exists()}
+        folders = {folder for folder in folders if is_locked(Path("runs/tiny", folder.name, "lock"))}
         if len(folders) >= runs:
             return sorted(folders)
         time.sleep(0.005)
@@ -46,30 +46,29 @@ def wait_for_epochs(runs: int) -> list[Path]:
 
 def kill_a_worker() -> None:
     """Kill the process at work on a run that has a checkpoint; it may have ended while this looked."""
-    words: list[str] = []
-    while len(words) < 2:
-        folder = wait_for_epochs(1)[0]
-        with suppress(FileNotFoundError):
-            words = folder.with_name(f"{folder.name}.lock").read_text().split()
-    os.kill(int(words[1]), signal.SIGKILL)
+    record = None
+    while record is None or record.status != "running":
+        record = Runs().find("tiny", wait_for_epochs(1)[0].name)
+    os.kill(record.process["pid"], signal.SIGKILL)
 
 
 def test_two_jobs_give_the_numbers_of_one_process_though_a_worker_is_killed(capfd: pytest.CaptureFixture[str]) -> None:
     more = ["--set", "run.epochs=12"]
-    assert main([*SWEEP, *more, "--tracking-uri", "json:here", "--threads", "1"]) == 0
+    assert main([*SWEEP, *more, "--runs", "here", "--tracking-uri", "off", "--threads", "1"]) == 0
     killer = threading.Thread(target=kill_a_worker)
     killer.start()
     jobs = ["--jobs", "2", "--threads", "1"]
-    assert main([*SWEEP, *more, "--tracking-uri", "json:jobs", *jobs]) == 0
+    assert main([*SWEEP, *more, "--tracking-uri", "off", *jobs]) == 0
     killer.join()
     assert re.search(r"went on after epoch \d", capfd.readouterr().out)
-    assert numbers_of(JsonTracker(Path("jobs"))) == numbers_of(JsonTracker(Path("here")))
-    assert {row["threads"] for row in JsonTracker(Path("jobs")).rows("tiny")[0]} == {"1"}
+    records = Runs().records("tiny")
+    assert numbers_of(records) == numbers_of(Runs(Path("here")).records("tiny"))
+    assert {record.execution["threads"] for record in records} == {1}
     assert not any(path.is_file() for path in Path("checkpoints").rglob("*"))
 
 
 def test_ctrl_c_stops_all_workers_and_says_how_to_go_on() -> None:
-    command = heeding_ctrl_c("-m", "benchmarks", *SWEEP, *LONG, "--tracking-uri", "json:runs", "--jobs", "2")
+    command = heeding_ctrl_c("-m", "benchmarks", *SWEEP, *LONG, "--tracking-uri", "off", "--jobs", "2")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -80,21 +79,20 @@ def test_ctrl_c_stops_all_workers_and_says_how_to_go_on() -> None:
     assert process.returncode == 130
     assert error.startswith("tssl: stopped; go on with: "), error
     assert error.count("\n") == 1, error
-    rows, epochs = JsonTracker(Path("runs")).rows("tiny")
-    assert [(row["status"], row["reason"]) for row in rows] == [("stopped", "stopped by SIGTERM")] * 2
-    assert epochs
-    assert not any(Path("checkpoints").rglob("*.lock"))
+    records = Runs().records("tiny")
+    assert [(record.status, record.reason) for record in records] == [("interrupted", "stopped by SIGTERM")] * 2
+    assert all(record.history for record in records)
 
 
 def test_what_is_missing_is_said_before_a_worker_starts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     place = ["--set", "run.dataset=mnist", "--set", "run.architecture=10", "--data-root", str(tmp_path / "file")]
-    assert main([*SWEEP, *place, "--tracking-uri", "json:runs", "--jobs", "2"]) == 2
+    assert main([*SWEEP, *place, "--tracking-uri", "off", "--jobs", "2"]) == 2
     assert capsys.readouterr().err.startswith("tssl: error: ")
-    assert list(Path("runs").iterdir()) == []
+    assert Runs().studies() == []
 
 
 def test_threads_are_set_logged_and_part_of_what_a_checkpoint_belongs_to() -> None:
-    assert main([*SWEEP, "--limit", "1", "--tracking-uri", "json:runs", "--threads", "2"]) == 0
+    assert main([*SWEEP, "--limit", "1", "--tracking-uri", "off", "--threads", "2"]) == 0
     assert torch.get_num_threads() == 2
-    assert [row["threads"] for row in JsonTracker(Path("runs")).rows("tiny")[0]] == ["2"]
+    assert [record.execution["threads"] for record in Runs().records("tiny")] == [2]

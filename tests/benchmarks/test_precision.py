@@ -16,11 +16,10 @@ from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.determinism import choose_deterministic_kernels, describe_determinism
 from benchmarks.errors import ConfigError
-from benchmarks.file_tracking import JsonTracker
 from benchmarks.precision import HALF, LOSS_SCALE, Precision, choose_precision, loss_scale, precision_on
 from benchmarks.site import Site
 from benchmarks.study import load_study
-from benchmarks.tracking import NoTracking
+from benchmarks.tracking import Runs, run_row
 from benchmarks.training import make_optimizer, prepare, train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
@@ -122,22 +121,24 @@ def test_what_products_were_computed_in_is_logged_and_what_was_asked_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_study()
-    one = [*SWEEP, "--limit", "1", "--tracking-uri", "json:runs", "--no-cudnn-benchmark"]
+    one = [*SWEEP, "--limit", "1", "--tracking-uri", "off", "--no-cudnn-benchmark"]
     assert main(one) == 0
-    (row,), _ = JsonTracker(Path("runs")).rows("tiny")
+    (record,) = Runs().records("tiny")
+    row = run_row(record)
+    assert record.execution["precision"] == "float32"
     assert row["precision"] == "float32"
-    assert '"precision": "tf32"' in row["settings"]
+    assert '"precision": "tf32"' in row["config"]
     assert row["command"].endswith(" --no-cudnn-benchmark")
     assert "cudnn.benchmark=False" in row["determinism"]
     assert main([*one, "--set", "run.precision=float16"]) == 2
     assert "tssl: error: precision is 'float16' on the CPU; expected" in capsys.readouterr().err
-    assert len(list(Path("runs/tiny").iterdir())) == 1
+    assert len(Runs().files("tiny")) == 1
 
 
 def test_runs_of_one_dataset_are_each_logged_in_their_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Execution, "precision_of", lambda _self, config: config.precision)
     monkeypatch.setattr("benchmarks.site.choose_precision", lambda _device, _asked: None)
-    site = Site("tiny", "", HERE, lambda: NoTracking())
+    site = Site("tiny", "", HERE, Runs())
     names = ("tf32", "float32", "bfloat16")
     logged = [site.data(config_of(precision=name))[1] for name in names]
     assert tuple(environment.precision for environment in logged) == names
@@ -156,13 +157,23 @@ def test_a_run_needs_no_more_than_torch_numpy_pydantic_and_tqdm(tmp_path: Path) 
     """Digits come with scikit-learn; the others with torchvision and tonic are said to be missing."""
     absent = ("mlflow", "pandas", "tabulate", "tonic", "torchvision", "matplotlib", "ray", "psutil")
     sets = ("dataset=digits", "method=tssl_bp", "architecture=12", "epochs=1", "train_samples=64")
-    arguments = ["run", "--device", "cpu", "--tracking-uri", "json:runs", *(x for s in sets for x in ("--set", s))]
+    arguments = [
+        "run",
+        "--device",
+        "cpu",
+        "--runs",
+        "runs",
+        "--tracking-uri",
+        "off",
+        *(x for s in sets for x in ("--set", s)),
+    ]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent!r}))
 from benchmarks.cli import main
 assert main({arguments!r}) == 0
-sys.exit(main(["run", "--set", "dataset=mnist", "--set", "method=ann", "--set", "architecture=9", "--set", "epochs=1"]))
+mnist = ["--set", "dataset=mnist", "--set", "method=ann", "--set", "architecture=9", "--set", "epochs=1"]
+sys.exit(main(["run", "--tracking-uri", "off", *mnist]))
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -170,7 +181,7 @@ sys.exit(main(["run", "--set", "dataset=mnist", "--set", "method=ann", "--set", 
     )
     assert done.returncode == 2, done.stderr
     assert "those of mnist.py need torchvision" in done.stderr
-    (file,) = (tmp_path / "runs" / "runs").glob("*.json")
+    (file,) = (tmp_path / "runs" / "runs").glob("*/run.json")
     assert '"status": "finished"' in file.read_text()
 
 

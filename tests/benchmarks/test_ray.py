@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+import pickle
 import signal
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ import torch
 
 from benchmarks.checkpoints import RunCheckpoints
 from benchmarks.cli import main
-from benchmarks.config import validate_run
-from benchmarks.errors import ConfigError, ExecutorError
+from benchmarks.config import Execution, validate_run
+from benchmarks.errors import ConfigError
 from benchmarks.executors.executor import CarryOut, Outcome, Task
 from benchmarks.executors.ray_cluster import RayCluster, import_ray, work
-from benchmarks.file_tracking import JsonTracker
+from benchmarks.site import Site
 from benchmarks.study import cell_of
+from benchmarks.tracking import Runs
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 
 TINY = {"dataset": "digits", "method": "ann", "architecture": "12", "epochs": 1}
@@ -61,10 +64,10 @@ def test_a_cluster_gives_the_numbers_of_one_process_though_a_worker_is_killed(
 
     monkeypatch.setattr(RayCluster, "outcomes", disturbed)
     sweep = [*SWEEP, "--only", "method=tssl_bp"]
-    assert main([*sweep, "--tracking-uri", "json:cluster", "--executor", "ray"]) == 0
+    assert main([*sweep, "--runs", "cluster", "--tracking-uri", "off", "--executor", "ray"]) == 0
     assert "went on after epoch 1" in capfd.readouterr().out
-    assert main([*sweep, "--tracking-uri", "json:here", "--threads", "1"]) == 0
-    assert numbers_of(JsonTracker(Path("cluster"))) == numbers_of(JsonTracker(Path("here")))
+    assert main([*sweep, "--runs", "here", "--tracking-uri", "off", "--threads", "1"]) == 0
+    assert numbers_of(Runs(Path("cluster")).records("tiny")) == numbers_of(Runs(Path("here")).records("tiny"))
     assert addresses == {"127.0.0.1"}
     assert not any(path.is_file() for path in Path("checkpoints").rglob("*"))
     torch.set_num_threads(threads)
@@ -76,7 +79,23 @@ def test_without_ray_the_error_says_how_to_install_it(monkeypatch: pytest.Monkey
         import_ray()
 
 
-def test_a_folder_that_a_machine_does_not_have_is_named(tmp_path: Path) -> None:
-    error = work(str(tmp_path / "elsewhere"), b"", Task(cell_of(validate_run(TINY))))
-    assert isinstance(error, ExecutorError)
-    assert "start the sweep in a folder that all of them share" in str(error)
+def test_from_a_machine_without_the_sweeps_folder_the_record_travels_to_who_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    cell, here = cell_of(validate_run(TINY)), Runs(tmp_path / "runs")
+    site = Site("tiny", "", Execution(device="cpu", checkpoints=Path("checkpoints")), Runs())
+    outcome = work(str(tmp_path / "elsewhere"), pickle.dumps(site), Task(cell))
+    assert isinstance(outcome, Outcome)
+    assert Path.cwd().parent == tmp_path
+    assert outcome.record is not None
+    for _ in range(2):
+        here.adopt(outcome.record)
+    (record,) = here.records("tiny")
+    assert (record, record.status) == (outcome.record, "finished")
+    later = replace(record, revision=record.revision + 1)
+    here.adopt(later)
+    here.adopt(record)
+    assert here.records("tiny") == [later], "nothing older replaces it"

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import resource
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import available_methods
-from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
+from benchmarks.checkpoints import Found, RunCheckpoints, read_checkpoint
 from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.augmentation import Augmentation
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
@@ -81,7 +82,7 @@ def test_a_run_goes_on_after_any_epoch_as_if_it_had_not_been_interrupted(method:
     for epoch in range(1, EPOCHS + 1):
         torch.manual_seed(epoch)  # numbers that others draw are not the run's
         resumed = prepare(config, EXECUTION, SHIFTED)
-        snapshot = replace(checkpoints, folder=tmp_path / f"after-{epoch}").newest()
+        snapshot = replace(checkpoints, folder=tmp_path / f"after-{epoch}").find().snapshot
         assert snapshot is not None
         resumed.state.restore(snapshot)
         assert len(resumed.state.history) == epoch
@@ -107,7 +108,7 @@ def test_the_newest_two_checkpoints_are_kept_until_they_are_discarded(tmp_path: 
     assert epochs_of(checkpoints) == [2, 3]
     checkpoints.discard()
     assert not checkpoints.folder.exists()
-    assert checkpoints.newest() is None
+    assert checkpoints.find() == Found(None)
 
 
 def flip(path: Path, position: int) -> None:
@@ -120,10 +121,12 @@ def flip(path: Path, position: int) -> None:
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(tmp_path: Path, position: int) -> None:
     _, checkpoints = saved(tmp_path)
     flip(max(checkpoints.folder.iterdir()), position)
-    with pytest.warns(UserWarning, match=r"epoch-000003-\w+\.pt is (damaged|no checkpoint).*the one before it is used"):
-        snapshot = checkpoints.newest()
-    assert snapshot is not None
-    assert len(snapshot["history"]) == 2
+    found = checkpoints.find()
+    assert [
+        re.search(r"epoch-000003-\w+\.pt is (damaged|no checkpoint)", text) is not None for text in found.problems
+    ] == [True]
+    assert found.snapshot is not None
+    assert len(found.snapshot["history"]) == 2
 
 
 def test_without_a_checkpoint_that_can_be_read_the_run_starts_anew(tmp_path: Path) -> None:
@@ -131,8 +134,9 @@ def test_without_a_checkpoint_that_can_be_read_the_run_starts_anew(tmp_path: Pat
     older, newer = sorted(checkpoints.folder.iterdir())
     newer.write_bytes(newer.read_bytes()[:-100])
     older.write_bytes(b"")
-    with pytest.warns(UserWarning, match="is damaged"), pytest.warns(UserWarning, match="is no checkpoint"):
-        assert checkpoints.newest() is None
+    found = checkpoints.find()
+    assert found.snapshot is None
+    assert ["is damaged" in found.problems[0], "is no checkpoint" in found.problems[1]] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -151,12 +155,14 @@ def test_a_checkpoint_of_another_environment_is_not_used_and_stays(
 ) -> None:
     training, here = saved(tmp_path, epochs=2)
     there = checkpoints_of(training.config, tmp_path, **change)
-    with pytest.warns(UserWarning, match=rf"is not used: {reason}; the run starts anew"):
-        assert there.newest() is None
+    found = there.find()
+    assert found.snapshot is None
+    (problem,) = found.problems
+    assert re.search(rf"is not used: {reason}$", problem)
     there.save(training.state)
     assert len(list(here.folder.iterdir())) == 3
     for checkpoints in (here, there):
-        snapshot = checkpoints.newest()
+        snapshot = checkpoints.find().snapshot
         assert snapshot is not None
         assert len(snapshot["history"]) == 2
 
@@ -164,7 +170,7 @@ def test_a_checkpoint_of_another_environment_is_not_used_and_stays(
 def test_what_changes_no_bit_does_not_stop_a_run_from_going_on(tmp_path: Path) -> None:
     training, _ = saved(tmp_path, epochs=2)
     changed = checkpoints_of(training.config, tmp_path, command="x", commit="x", platform="x", data_source="x")
-    assert changed.newest() is not None
+    assert changed.find().snapshot is not None
 
 
 def test_a_checkpoint_of_another_run_under_the_name_of_this_one_is_not_used(tmp_path: Path) -> None:
@@ -172,8 +178,9 @@ def test_a_checkpoint_of_another_run_under_the_name_of_this_one_is_not_used(tmp_
     _, other = saved(tmp_path, epochs=1, seed=1)
     (path,), (foreign,) = mine.folder.iterdir(), other.folder.iterdir()
     path.write_bytes(foreign.read_bytes())
-    with pytest.warns(UserWarning, match=r"is not used: run_key was \w+ and is \w+"):
-        assert mine.newest() is None
+    found = mine.find()
+    assert found.snapshot is None
+    assert re.search(r"is not used: run_key was \w+ and is \w+", found.problems[0])
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
@@ -206,7 +213,7 @@ def test_a_write_that_the_system_refuses_leaves_the_checkpoints_before_it(tmp_pa
     with largest_file(4096), pytest.warns(UserWarning, match=r"no checkpoint in .*: File too large; the run goes on"):
         checkpoints.save(training.state)
     assert sorted(checkpoints.folder.iterdir()) == before
-    assert checkpoints.newest() is not None
+    assert checkpoints.find().snapshot is not None
 
 
 def test_a_full_disk_is_a_warning_and_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

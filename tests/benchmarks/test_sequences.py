@@ -15,13 +15,14 @@ from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.datasets.dataset import Data
 from benchmarks.datasets.sequence_data import SequenceSplit
 from benchmarks.epoch_steps import draw_epoch
-from benchmarks.records import EpochRecord
+from benchmarks.results import EpochResult
 from benchmarks.site import load_data
 from benchmarks.study import cell_of, load_study
 from benchmarks.tasks.sequences import raster_epochs
-from benchmarks.tracking import open_store
+from benchmarks.tracking import Runs, epoch_rows, records_in_mlflow, run_row
 from benchmarks.training import Training, prepare, train_step
 from tests.benchmarks.measured import computed, computed_in
+from tests.benchmarks.numbers import numbers_of
 from tssl_core import parse_architecture, psc_filter, van_rossum_loss
 from tssl_core.architecture import Architecture
 
@@ -194,7 +195,7 @@ def test_a_run_says_how_many_steps_it_took_until_every_output_was_its_target() -
     training = perfect(20)
     shared: dict[str, Any] = {"train_loss": 1.0, "train_accuracy": None, "test_accuracy": None, "test_seconds": 1.0}
     history = [
-        EpochRecord(epoch=epoch, measures={"exact_match": match}, train_seconds=2.0, **shared)
+        EpochResult(epoch=epoch, measures={"exact_match": match}, train_seconds=2.0, **shared)
         for epoch, match in enumerate([0.0, 0.5, 1.0, 0.5, 1.0], start=1)
     ]
     found = training.task_type.over_epochs(history)
@@ -305,17 +306,15 @@ def test_the_cases_of_a_study_are_each_combined_with_its_grid(tmp_path: Path) ->
     assert [cell.config.dataset_parameters["patterns"] for cell in smoke] == [3, 3]
 
 
-@pytest.mark.parametrize("kind", ["json", "mlflow"])
-def test_a_sweep_keeps_measures_epochs_and_pictures(
-    kind: str, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    uri = store if kind == "mlflow" else f"json:{tmp_path / 'runs'}"
+def test_a_sweep_keeps_measures_epochs_and_pictures(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("spikes.toml").write_text(STUDY)
-    assert main(["sweep", "spikes.toml", "--device", "cpu", "--tracking-uri", uri, "--profile", "quick"]) == 0
+    assert main(["sweep", "spikes.toml", "--device", "cpu", "--tracking-uri", store, "--profile", "quick"]) == 0
     printed = capsys.readouterr().out
     assert "exact, van Rossum" in printed
     assert "not supported" in printed
-    rows, epochs = open_store(uri).rows("spikes")
+    records = Runs().records("spikes")
+    assert numbers_of(records_in_mlflow(store, "spikes")) == numbers_of(records)
+    rows, epochs = [run_row(record) for record in records], [row for record in records for row in epoch_rows(record)]
     assert sorted(row["status"] for row in rows) == ["finished", "finished", "skipped", "skipped"]
     finished = {row["dataset"]: row for row in rows if row["status"] == "finished"}
     assert all(row["van_rossum"] > 0 for row in finished.values())
@@ -324,7 +323,7 @@ def test_a_sweep_keeps_measures_epochs_and_pictures(
     assert len(epochs) == 4
     assert {"test_van_rossum", "test_exact_match", "train_loss"} <= set(computed(epochs[0]))
     assert not {"rasters", "measures"} & set(epochs[0])
-    tables = dict(open_store(uri).tables("spikes"))
+    tables = {record.run_key: record.tables for record in records}
     rasters = tables[finished["spike_patterns"]["run_key"]]["output_rasters"]
     assert {raster["epoch"] for raster in rasters} == {1, 2}
     assert [len(row) for row in rasters[0]["target"]] == [12, 12]

@@ -1,15 +1,16 @@
 """How a dataset gets under the data root: in turn, whole, once, and after an interruption from where it stood."""
 
 import errno
-import fcntl
 import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from tqdm import tqdm
 
 from benchmarks.datasets.dataset import Data
@@ -164,18 +165,18 @@ def test_a_second_process_waits_and_takes_what_the_first_prepared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, waiting = threading.Event(), threading.Event()
-    flock = fcntl.flock
+    acquire = FileLock.acquire
 
-    def observed(lock: int, operation: int) -> None:
-        if operation == fcntl.LOCK_EX:  # the blocking call of the one that waits
+    def observed(lock: FileLock, timeout: float | None = None) -> Any:
+        if timeout is None:  # the call of the one that waits
             waiting.set()
-        flock(lock, operation)
+        return acquire(lock, timeout)
 
     def before(name: str) -> None:
         started.set()
         assert waiting.wait(10)
 
-    monkeypatch.setattr(fcntl, "flock", observed)
+    monkeypatch.setattr(FileLock, "acquire", observed)
     writer = Writer(before=before)
     first = threading.Thread(target=prepare, args=(Letters([writer]), tmp_path))
     first.start()

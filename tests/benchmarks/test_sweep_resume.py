@@ -1,11 +1,8 @@
 """Sweeps that are interrupted, fail, or run twice at a time: what goes on, what is left alone, what is kept."""
 
-import fcntl
+import ast
 import gc
-import json
-import os
-import subprocess
-import sys
+import re
 import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -14,23 +11,28 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
 from benchmarks.cli import main
 from benchmarks.config import Execution, validate_run
-from benchmarks.environment import describe_environment
+from benchmarks.environment import computing_files, describe_environment
 from benchmarks.epoch_steps import EpochSteps
-from benchmarks.errors import CheckpointError, LockedError, TrackingError
-from benchmarks.file_tracking import JsonRunTracker, JsonTracker
+from benchmarks.errors import CheckpointError, TrackingError
 from benchmarks.interruption import Terminated
-from benchmarks.locks import locked
-from benchmarks.records import EpochRecord
+from benchmarks.plan import Entry, plan_of
+from benchmarks.results import EpochResult
+from benchmarks.site import Site
 from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
-from benchmarks.tracking import MlflowTracker, Store, open_tracker
+from benchmarks.tracking import Mirror, OpenRecord, Runs, records_in_mlflow
 from benchmarks.training import Training
-from reports.load import combined, results_from_tracking
-from tests.benchmarks.measured import MEASURED, computed
+from reports.load import combined, results_from_runs
+from reports.selection import results_at
+from tests.benchmarks.numbers import numbers_of
+from tests.benchmarks.tracked import mlflow_runs
+
+ROOT = Path(__file__).parents[2]
 
 
 def study_of(*changes: dict[str, Any]) -> Study:
@@ -41,8 +43,6 @@ def study_of(*changes: dict[str, Any]) -> Study:
 
 ONE, TWO = study_of({}), study_of({}, {"seed": 1})
 
-EPOCH = EpochRecord(epoch=1, train_loss=1.0, train_accuracy=0.5, test_accuracy=0.5, train_seconds=1.0, test_seconds=1.0)
-
 
 @pytest.fixture
 def execution(tmp_path: Path) -> Execution:
@@ -51,16 +51,8 @@ def execution(tmp_path: Path) -> Execution:
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> JsonTracker:
-    """The light one."""
-    return JsonTracker(tmp_path / "runs")
-
-
-def table(tracker: Store) -> list[dict[str, Any]]:
-    """All that is logged of the study, but for what is measured."""
-    runs, epochs = tracker.rows("tiny")
-    tables = [{"run_key": key, **tables} for key, tables in tracker.tables("tiny")]
-    return [computed(row) for row in (*runs, *epochs, *tracker.anytime_rows("tiny"), *tables)]
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "runs")
 
 
 def checkpoint_files(execution: Execution) -> list[Path]:
@@ -80,116 +72,136 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseExcept
     monkeypatch.setattr(Training, "_train_epoch", stopped)
 
 
-@pytest.mark.parametrize("kind", ["json", "mlflow"])
 @pytest.mark.parametrize(("error", "cause"), [(KeyboardInterrupt(), "Ctrl-C"), (Terminated(), "SIGTERM")])
-def test_a_stopped_run_goes_on_in_the_same_row_to_the_same_end(
-    kind: str,
+def test_a_stopped_run_goes_on_in_the_same_record_to_the_same_end(
     error: BaseException,
     cause: str,
     store: str,
+    runs: Runs,
     execution: Execution,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tracker = MlflowTracker(store) if kind == "mlflow" else JsonTracker(tmp_path / "runs")
-    whole = JsonTracker(tmp_path / "whole")
+    whole = Runs(tmp_path / "whole")
     run_study(ONE, Execution(device="cpu"), whole)
     stop_in_epoch(monkeypatch, 3, error)
     with pytest.raises(type(error)):
-        run_study(ONE, execution, tracker)
-    stopped = tracker.rows("tiny")
-    assert [(row["status"], row["reason"]) for row in stopped[0]] == [("stopped", f"stopped by {cause}")]
-    assert [row["epoch"] for row in stopped[1]] == [1, 2]
+        run_study(ONE, execution, runs, mirror=Mirror(store))
+    (stopped,) = runs.records("tiny")
+    assert (stopped.status, stopped.reason) == ("interrupted", f"stopped by {cause}")
+    assert [epoch.epoch for epoch in stopped.history] == [1, 2]
     assert [len(read_checkpoint(path)["history"]) for path in checkpoint_files(execution)] == [1, 2]
+    assert [run.info.status for run in mlflow_runs(Mirror(store))] == ["KILLED"]
 
-    assert run_study(ONE, execution, tracker) == {"finished": 1}
-    assert [{key: str(value) for key, value in row.items()} for row in table(tracker)] == [
-        {key: str(value) for key, value in row.items()} for row in table(whole)
-    ]
-    assert tracker.rows("tiny")[1][0]["train_seconds"] == stopped[1][0]["train_seconds"], "that epoch ran once"
+    assert run_study(ONE, execution, runs, mirror=Mirror(store)) == {"finished": 1}
+    (finished,) = runs.records("tiny")
+    assert finished.record_id == stopped.record_id
+    assert numbers_of([finished]) == numbers_of(whole.records("tiny"))
+    assert finished.history[:2] == stopped.history, "these epochs ran once"
     assert checkpoint_files(execution) == []
+    (mirrored,) = mlflow_runs(Mirror(store))
+    assert (mirrored.info.status, mirrored.data.tags["reason"]) == ("FINISHED", "")
+    assert records_in_mlflow(store, "tiny") == [finished]
 
 
-def test_a_run_killed_before_its_first_checkpoint_goes_on_in_the_same_row(
-    tracker: JsonTracker, execution: Execution
-) -> None:
-    config = ONE.cells[0].config
-    environment = describe_environment(execution, command="", data_source="", data_checksum="")
-    tracker.start("tiny", config, environment)
-    assert [row["status"] for row in tracker.rows("tiny")[0]] == ["running"]
-    assert run_study(ONE, execution, tracker) == {"finished": 1}
-    assert [row["status"] for row in tracker.rows("tiny")[0]] == ["finished"]
-
-
-def test_epochs_that_the_store_lost_or_has_already_are_there_once(
-    store: str, tracker: JsonTracker, execution: Execution
-) -> None:
-    environment = describe_environment(execution, command="", data_source="", data_checksum="")
-    records = [replace(EPOCH, epoch=epoch) for epoch in (1, 2, 3)]
-    for opened in (MlflowTracker(store), tracker):
-        run = opened.start("tiny", ONE.cells[0].config, environment, done=())
-        run.epoch(records[0])
-        run = opened.start("tiny", ONE.cells[0].config, environment, done=records[:2])
-        run.epoch(replace(records[1], train_loss=7.0))
-        run.epoch(records[2])
-        runs, epochs = opened.rows("tiny")
-        assert len(runs) == 1
-        assert [(row["epoch"], row["train_loss"]) for row in epochs] == [(1, 1.0), (2, 7.0), (3, 1.0)]
-
-
-def test_epochs_after_the_checkpoint_are_forgotten_when_a_run_goes_on(
-    tracker: JsonTracker, execution: Execution
-) -> None:
-    environment = describe_environment(execution, command="", data_source="", data_checksum="")
-    records = [replace(EPOCH, epoch=epoch) for epoch in (1, 2, 3)]
-    run = tracker.start("tiny", ONE.cells[0].config, environment)
-    for record in records:
-        run.epoch(record)
-    for behind in (2, 0):
-        tracker.start("tiny", ONE.cells[0].config, environment, done=records[:behind])
-        assert len(tracker.rows("tiny")[1]) == behind
-
-
-def test_a_failed_run_keeps_its_row_and_is_tried_again_from_its_checkpoint(
-    tracker: JsonTracker, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_failed_run_is_tried_again_from_its_checkpoint_and_stays_in_mlflow(
+    store: str,
+    runs: Runs,
+    execution: Execution,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     stop_in_epoch(monkeypatch, 3, RuntimeError("no luck"))
-    assert run_study(ONE, execution, tracker) == {"failed": 1}
-    assert run_study(ONE, execution, tracker) == {"finished": 1}
+    assert run_study(ONE, execution, runs, mirror=Mirror(store)) == {"failed": 1}
+    assert run_study(ONE, execution, runs, mirror=Mirror(store)) == {"finished": 1}
     assert "went on after epoch 2" in capsys.readouterr().out
-    runs, epochs = tracker.rows("tiny")
-    assert [row["status"] for row in runs] == ["failed", "finished"]
-    assert [row["epoch"] for row in epochs] == [1, 2, 1, 2, 3]
+    assert [epoch.epoch for epoch in runs.records("tiny")[0].history] == [1, 2, 3]
+    assert [record.status for record in records_in_mlflow(store, "tiny")] == ["failed", "finished"]
 
 
-def test_a_result_that_the_tracker_does_not_take_is_not_lost(
-    tracker: JsonTracker, execution: Execution, monkeypatch: pytest.MonkeyPatch
+def test_a_result_that_cannot_be_written_is_not_lost(
+    runs: Runs, execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish, refusals = JsonRunTracker.finish, [TrackingError("no room")]
+    finish, refusals = OpenRecord.finish, [TrackingError("no room")]
 
-    def refusing(self: JsonRunTracker, record: Any) -> None:
+    def refusing(self: OpenRecord, result: Any) -> None:
         if refusals:
             raise refusals.pop()
-        finish(self, record)
+        finish(self, result)
 
-    monkeypatch.setattr(JsonRunTracker, "finish", refusing)
+    monkeypatch.setattr(OpenRecord, "finish", refusing)
     with pytest.raises(TrackingError, match="no room"):
-        run_study(ONE, execution, tracker)
+        run_study(ONE, execution, runs)
     monkeypatch.setattr(Training, "_train_epoch", None)  # nothing is left to train
-    assert run_study(ONE, execution, tracker) == {"finished": 1}
-    assert [row["status"] for row in tracker.rows("tiny")[0]] == ["finished"]
+    assert run_study(ONE, execution, runs) == {"finished": 1}
 
 
-def test_fresh_begins_at_the_start_and_opens_another_row(
-    tracker: JsonTracker, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_fresh_begins_at_the_start_in_another_record(
+    runs: Runs, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stop_in_epoch(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        run_study(ONE, execution, tracker)
-    assert run_study(ONE, execution, tracker, fresh=True) == {"finished": 1}
+        run_study(ONE, execution, runs)
+    (stopped,) = runs.records("tiny")
+    assert run_study(ONE, execution, runs, fresh=True) == {"finished": 1}
     assert "went on" not in capsys.readouterr().out
-    assert [row["status"] for row in tracker.rows("tiny")[0]] == ["stopped", "finished"]
+    assert [record.record_id == stopped.record_id for record in runs.records("tiny")] == [False]
     assert checkpoint_files(execution) == []
+
+
+def site_of(execution: Execution, runs: Runs) -> Site:
+    return Site("tiny", "", execution, runs)
+
+
+def test_the_plan_and_the_run_say_the_same_of_where_it_would_go_on(
+    runs: Runs, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = replace(execution, threads=torch.get_num_threads())
+
+    def line(where: Execution = here) -> str:
+        return plan_of(ONE, site_of(where, runs))[0].line().partition(" epochs  ")[2]
+
+    assert line() == "new"
+    stop_in_epoch(monkeypatch, 3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run_study(ONE, here, runs)
+    assert line() == "unfinished, 2 of 3 epochs (interrupted before: stopped by Ctrl-C)"
+    threads = f"threads was {here.threads} and is {here.threads + 1}" if here.threads else ""
+    elsewhere = replace(here, threads=(here.threads or 0) + 1)
+    assert re.fullmatch(rf"new \(checkpoint .* is not used: {threads}\)", line(elsewhere))
+    remote = replace(here, elsewhere=True)
+    assert line(remote) == "unfinished, 2 of 3 epochs (if its checkpoint fits the data and the machine)"
+    with pytest.warns(UserWarning, match=rf"is not used: {threads}; the run starts anew"):
+        assert run_study(ONE, elsewhere, runs) == {"finished": 1}
+    torch.set_num_threads(here.threads or 1)
+    assert line() == "done"
+    assert checkpoint_files(execution) == []
+
+
+def test_a_checkpoint_depends_on_what_computes_and_on_nothing_else() -> None:
+    """All that a training imports is in it, but for what reads files or says what went wrong."""
+    apart = {"errors", "atomic", "locks", "memory"}
+    found, todo = set(), {"benchmarks.training"}
+    while todo:
+        name = todo.pop()
+        path = ROOT.joinpath(*name.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in found or not file.is_file():
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                todo |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files = {str(path.relative_to(ROOT)) for path in computing_files(ROOT)}
+    imported = {name for name in found if name.startswith("benchmarks.")}
+    assert "benchmarks.datasets.dataset" in imported
+    assert {
+        name.removeprefix("benchmarks.")
+        for name in imported
+        if not {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"} & files
+    } <= apart
+    for outside in ("cli", "site", "sweep", "plan", "tracking/record", "executors/processes"):
+        assert f"benchmarks/{outside}.py" not in files
 
 
 def checkpoints_of(study: Study, execution: Execution) -> RunCheckpoints:
@@ -198,98 +210,63 @@ def checkpoints_of(study: Study, execution: Execution) -> RunCheckpoints:
 
 
 def test_a_run_in_progress_elsewhere_is_left_alone(
-    tracker: JsonTracker, execution: Execution, capsys: pytest.CaptureFixture[str]
+    runs: Runs, execution: Execution, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = """
-import fcntl, os, sys
-with open(sys.argv[1], "w") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    print(f"process {os.getpid()}", end="", file=file, flush=True)
-    print("locked", flush=True)
-    sys.stdin.read()
-"""
-    folder = checkpoints_of(TWO, execution).folder
-    folder.parent.mkdir(parents=True)
-    command = [sys.executable, "-c", program, f"{folder}.lock"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "locked\n"
-        assert run_study(TWO, execution, tracker) == {"running": 1, "finished": 1}
-        assert f"in progress in process {other.pid}\n" in capsys.readouterr().out
-        assert [row["seed"] for row in tracker.rows("tiny")[0]] == [1]
-        other.kill()
-    assert Path(f"{folder}.lock").exists(), "what a killed process leaves behind"
-    assert run_study(TWO, execution, tracker) == {"finished": 1}
+    key = ONE.cells[0].config.run_key
+    with runs.lock("tiny", key):
+        assert run_study(TWO, execution, runs) == {"running": 1, "finished": 1}
+        assert "in progress in process " in capsys.readouterr().out
+    assert [record.config["seed"] for record in runs.records("tiny")] == [1]
+    assert run_study(TWO, execution, runs) == {"finished": 1}
     assert checkpoint_files(execution) == []
 
 
-def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "run.lock"
-    with locked(path):
-        for _ in range(2):
-            with pytest.raises(LockedError, match=f"in progress in process {os.getpid()} on "), locked(path):
-                pass
-    assert not path.exists()
-
-
-def test_a_lock_on_a_file_that_its_holder_removed_meanwhile_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, flock, first = tmp_path / "run.lock", fcntl.flock, [True]
-
-    def late(descriptor: int, operation: int) -> None:
-        if first and first.pop():
-            path.unlink()  # as the holder does between this process's open and its lock
-        flock(descriptor, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    with locked(path):
-        assert path.exists()
-        with pytest.raises(LockedError), locked(path):
-            pass
-
-
 def test_what_another_sweep_finished_meanwhile_is_not_run_again(
-    tracker: JsonTracker, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runs: Runs, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_study(ONE, execution, tracker)
-    monkeypatch.setattr(JsonTracker, "done_keys", lambda *_: set())  # asked before the other had finished
-    assert run_study(TWO, execution, tracker) == {"finished": 1}
+    def late(study: Study, site: Site, *, limit: int | None) -> list[Entry]:
+        plan = plan_of(study, site, limit=limit)
+        monkeypatch.undo()
+        run_study(ONE, execution, runs)  # as another sweep may after this one has planned
+        return plan
+
+    monkeypatch.setattr("benchmarks.sweep.plan_of", late)
+    assert run_study(TWO, execution, runs) == {"finished": 1}
     assert "done by another process meanwhile" in capsys.readouterr().out
 
 
 def test_what_a_run_that_was_killed_after_its_end_left_behind_is_cleared_away_unless_it_runs_again(
-    tracker: JsonTracker, execution: Execution
+    runs: Runs, execution: Execution
 ) -> None:
-    run_study(ONE, execution, tracker)
+    run_study(ONE, execution, runs)
     checkpoints = checkpoints_of(ONE, execution)
     checkpoints.folder.mkdir()
     (checkpoints.folder / "epoch-000003-00000000.pt").touch()
-    with checkpoints.lock():
-        run_study(ONE, execution, tracker)
-        assert len(checkpoint_files(execution)) == 2
-    run_study(ONE, execution, tracker)
+    with runs.lock("tiny", ONE.cells[0].config.run_key):
+        run_study(ONE, execution, runs)
+        assert len(checkpoint_files(execution)) == 1
+    run_study(ONE, execution, runs)
     assert checkpoint_files(execution) == []
 
 
 def test_a_lack_of_memory_is_a_row_that_says_what_to_try_and_the_sweep_goes_on(
-    tracker: JsonTracker, execution: Execution
+    runs: Runs, execution: Execution
 ) -> None:
     study = study_of({"architecture": "9000000000000"}, {})  # 2 PB of weights: more than an address can tell
-    assert run_study(study, execution, tracker) == {"failed": 1, "finished": 1}
-    reason = tracker.rows("tiny")[0][0]["reason"]
+    assert run_study(study, execution, runs) == {"failed": 1, "finished": 1}
+    reason = runs.records("tiny")[0].reason
     assert reason.startswith("out of memory (RuntimeError: ")
     assert reason.endswith("); try a batch_size below 50, or a smaller network")
 
 
-def test_memory_of_a_failed_run_is_free_for_the_next(tracker: JsonTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_a_failed_run_is_free_for_the_next(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     class Large:
         def __init__(self) -> None:
             self.cycle = self
 
     held: list[weakref.ref[Large]] = []
 
-    def failing(self: Training) -> Iterator[EpochRecord]:
+    def failing(self: Training) -> Iterator[EpochResult]:
         assert all(reference() is None for reference in held)
         large = Large()
         held.append(weakref.ref(large))
@@ -300,18 +277,18 @@ def test_memory_of_a_failed_run_is_free_for_the_next(tracker: JsonTracker, monke
     monkeypatch.setattr(Training, "epochs", failing)
     gc.disable()  # it would come by sooner or later
     try:
-        assert run_study(TWO, Execution(device="cpu"), tracker) == {"failed": 2}
+        assert run_study(TWO, Execution(device="cpu"), runs) == {"failed": 2}
     finally:
         gc.enable()
-    assert [row["reason"] for row in tracker.rows("tiny")[0]] == [
+    assert [record.reason for record in runs.records("tiny")] == [
         "out of memory (MemoryError); try a batch_size below 50, or a smaller network"
     ] * 2
 
 
-def test_a_folder_of_checkpoints_that_cannot_be_used_is_said_at_once(tracker: JsonTracker, tmp_path: Path) -> None:
+def test_a_folder_of_checkpoints_that_cannot_be_used_is_said_at_once(runs: Runs, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match=r"cannot use the folder of checkpoints: .*--checkpoints"):
-        run_study(ONE, Execution(device="cpu", checkpoints=tmp_path / "file"), tracker)
+        run_study(ONE, Execution(device="cpu", checkpoints=tmp_path / "file"), runs)
 
 
 RUN = [part for text in ("dataset=digits", "method=ann", "architecture=12", "epochs=3") for part in ("--set", text)]
@@ -323,63 +300,37 @@ def test_a_stop_is_an_exit_code_and_the_command_to_go_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     stop_in_epoch(monkeypatch, 2, error)
-    command = ["run", *RUN, "--set", "train_samples=64", "--device", "cpu", "--tracking-uri", "json:runs of today"]
+    command = ["run", *RUN, "--set", "train_samples=64", "--device", "cpu", "--tracking-uri", "off", "--runs"]
+    command += ["runs of today"]
     assert main([*command, "--fresh"]) == code
     printed = capsys.readouterr().err.strip().splitlines()[-1]
-    assert printed == "tssl: stopped; go on with: tssl " + " ".join(command[:-1]) + " 'json:runs of today'"
+    assert printed == "tssl: stopped; go on with: tssl " + " ".join(command[:-1]) + " 'runs of today'"
     assert main(command) == 0
     assert "went on after epoch 1" in capsys.readouterr().out
     assert list(Path("checkpoints/runs").iterdir()) == []
 
 
-def test_nothing_is_kept_by_default_when_nothing_is_tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_can_be_turned_off_and_records_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    command = ["run", *RUN, "--set", "train_samples=64", "--device", "cpu"]
-    assert main([*command, "--tracking-uri", "off"]) == 0
-    assert main([*command, "--tracking-uri", "json:runs", "--checkpoints", "off"]) == 0
-    assert not Path("checkpoints").exists()
-    assert main([*command, "--tracking-uri", "off", "--checkpoints", "kept"]) == 0
+    command = ["run", *RUN, "--set", "train_samples=64", "--device", "cpu", "--tracking-uri", "off"]
+    assert main([*command, "--checkpoints", "off"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert main([*command, "--checkpoints", "kept", "--fresh"]) == 0
     assert Path("kept/runs").is_dir()
-    assert isinstance(open_tracker("json:runs"), JsonTracker)
 
 
-def test_a_report_reads_json_files_like_mlflow(store: str, tmp_path: Path) -> None:
-    study = study_of({"method": "stbp"}, {"seed": 1})
-    for tracker in (MlflowTracker(store), JsonTracker(tmp_path / "runs")):
-        run_study(study, Execution(device="cpu"), tracker)
-    mlflow, files = (results_from_tracking(uri, "tiny") for uri in (store, f"json:{tmp_path / 'runs'}"))
-    for name in ("runs", "epochs", "anytime"):
-        one, other = getattr(mlflow, name), getattr(files, name)
-        kept = [column for column in one.columns if column not in MEASURED]
-        pd.testing.assert_frame_equal(one[kept], other[kept], check_dtype=False)
-    contents = [json.loads(path.read_text()) for path in (tmp_path / "runs").rglob("*.json")]
-    assert sorted("layers" in content for content in contents) == [False, True], "one of the methods spikes"
-
-
-def test_a_report_takes_the_runs_of_several_stores_together(store: str, tmp_path: Path) -> None:
-    for tracker, seeds in ((MlflowTracker(store), (0, 1)), (JsonTracker(tmp_path / "runs"), (1, 2))):
-        run_study(study_of(*({"seed": seed} for seed in seeds)), Execution(device="cpu"), tracker)
-    elsewhere = f"json:{tmp_path / 'runs'}"
-    alone = [results_from_tracking(uri, "tiny") for uri in (store, elsewhere)]
+def test_a_report_takes_the_runs_of_several_places_together(store: str, tmp_path: Path) -> None:
+    folders = [tmp_path / "here", tmp_path / "there"]
+    for folder, seeds in zip(folders, ((0, 1), (1, 2)), strict=True):
+        run_study(study_of(*({"seed": seed} for seed in seeds)), Execution(device="cpu"), Runs(folder))
+    Mirror(store).sync(Runs(folders[1]), "tiny")
+    alone = [results_from_runs(folders[0], "tiny"), results_at(store, "tiny")]
     both = combined(alone)
     assert both.finished["seed"].tolist() == [0, 1, 2]
     assert len(both.epochs) == len(alone[0].epochs) / 2 + len(alone[1].epochs)
     seconds = both.runs.set_index("seed")["training_seconds"]
-    assert seconds[1] == alone[1].runs.set_index("seed")["training_seconds"][1], "the last store's run counts"
-
-
-def test_a_file_that_is_no_run_is_named(tmp_path: Path) -> None:
-    tracker = JsonTracker(tmp_path)
-    with pytest.raises(TrackingError, match="no study 'tiny' in "):
-        tracker.rows("tiny")
-    (tmp_path / "tiny").mkdir()
-    for text in ("{", "{}"):
-        (tmp_path / "tiny" / "x-1.json").write_text(text)
-        with pytest.raises(TrackingError, match=r"cannot use .*x-1\.json: .*is a file of this store"):
-            tracker.done_keys("tiny")
-    (tmp_path / "file").touch()
-    with pytest.raises(TrackingError, match="cannot use "):
-        JsonTracker(tmp_path / "file")
+    assert seconds[1] == alone[1].runs.set_index("seed")["training_seconds"][1], "the run of the last place counts"
+    pd.testing.assert_frame_equal(alone[1].runs, results_at(str(folders[1]), "tiny").runs)
 
 
 def test_the_environment_has_what_determinism_depends_on() -> None:

@@ -18,7 +18,7 @@ from benchmarks.datasets.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
 from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, accuracy_at_steps
-from benchmarks.records import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochRecord, RunRecord
+from benchmarks.results import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochResult, RunResult
 from benchmarks.seeding import generator_for, seed_for
 from benchmarks.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
 from tests.benchmarks.metrics.made import Fixed
@@ -32,13 +32,13 @@ def config_of(**changes: Any) -> RunConfig:
     return validate_run({**base, "train_samples": 300, "test_samples": 100, **changes})
 
 
-def train(config: RunConfig) -> tuple[list[EpochRecord], RunRecord, dict[str, Tensor]]:
+def train(config: RunConfig) -> tuple[list[EpochResult], RunResult, dict[str, Tensor]]:
     training = prepare(config, Execution(device="cpu"), DIGITS)
     history = list(training.epochs())
     return history, training.finish(history), training.model.state_dict()
 
 
-def outcome(record: RunRecord) -> dict[str, float]:
+def outcome(record: RunResult) -> dict[str, float]:
     """What does not depend on the clock or on the machine."""
     measured = {"training_seconds", *asdict(record.latency), *asdict(record.throughput), *asdict(record.memory)}
     measured |= {name for name in CONVERGENCE_COLUMNS if name.startswith("seconds_to")}
@@ -98,7 +98,7 @@ def test_the_best_epoch_is_the_first_with_the_highest_test_accuracy() -> None:
     training = prepare(config_of(epochs=1), Execution(device="cpu"), DIGITS)
     shared: dict[str, Any] = {"train_loss": 1.0, "train_accuracy": 0.5, "train_seconds": 2.0, "test_seconds": 1.0}
     history = [
-        EpochRecord(epoch=epoch, test_accuracy=test_accuracy, **shared)
+        EpochResult(epoch=epoch, test_accuracy=test_accuracy, **shared)
         for epoch, test_accuracy in enumerate([0.2, 0.7, 0.7, 0.3], start=1)
     ]
     record = training.finish(history)

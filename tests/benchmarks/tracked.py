@@ -1,16 +1,16 @@
 """Runs without training, for the tests of tracking."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
-from benchmarks.config import RunConfig, validate_run
+from benchmarks.config import Execution, RunConfig, validate_run
 from benchmarks.environment import Environment
 from benchmarks.metrics import Activity, Latency, PeakMemory, Throughput
-from benchmarks.records import EpochRecord, RunRecord
-from benchmarks.tracking import MlflowTracker, TrackingOptions
+from benchmarks.results import EpochResult, RunResult
+from benchmarks.tracking import Mirror, OpenRecord, Record, Runs
+from benchmarks.tracking.upload import Uploader
 
 STUDY = "tiny"
 
@@ -30,8 +30,8 @@ def config_of(**changes: Any) -> RunConfig:
     return validate_run({**base, **changes})
 
 
-def epoch(number: int, accuracy: float = 0.5) -> EpochRecord:
-    return EpochRecord(
+def epoch(number: int, accuracy: float = 0.5) -> EpochResult:
+    return EpochResult(
         epoch=number,
         train_loss=1 / number,
         train_accuracy=accuracy,
@@ -41,7 +41,7 @@ def epoch(number: int, accuracy: float = 0.5) -> EpochRecord:
     )
 
 
-def outcome(accuracy: float = 0.5) -> RunRecord:
+def outcome(accuracy: float = 0.5) -> RunResult:
     activity = Activity(
         silent_fraction=0.7,
         silent_fraction_with_output=0.6,
@@ -50,7 +50,7 @@ def outcome(accuracy: float = 0.5) -> RunRecord:
         firing_rate=0.2,
         spikes_per_inference=30.0,
     )
-    return RunRecord(
+    return RunResult(
         accuracy_last=accuracy,
         accuracy_best=accuracy,
         best_epoch=1,
@@ -64,16 +64,22 @@ def outcome(accuracy: float = 0.5) -> RunRecord:
     )
 
 
-def log_run(tracker: MlflowTracker, config: RunConfig, accuracy: float = 0.5, *, epochs: int = 3) -> None:
-    run = tracker.start(STUDY, config, ENVIRONMENT)
+def begin(runs: Runs, config: RunConfig, *, history: Sequence[EpochResult] | None = None) -> OpenRecord:
+    return runs.begin(Record.begin(STUDY, config, ENVIRONMENT, Execution(device="cpu")), history)
+
+
+def log_run(runs: Runs, config: RunConfig, accuracy: float = 0.5, *, epochs: int = 3) -> None:
+    run = begin(runs, config)
     for number in range(1, epochs + 1):
         run.epoch(epoch(number, accuracy))
     run.finish(outcome(accuracy))
 
 
-def impatient(uri: str, **options: Any) -> MlflowTracker:
-    """A tracker that does not wait at the end of a run."""
-    return MlflowTracker(uri, TrackingOptions(**{"patience": 0.0, **options}))
+def mlflow_runs(mirror: Mirror, kind: str = "run") -> list[Any]:
+    """What MLflow has of the study, oldest first."""
+    uploader = Uploader(mirror.connection.client())
+    experiment = uploader.find_experiment(STUDY)
+    return [] if experiment is None else uploader.search(experiment, f"tags.kind = '{kind}'")
 
 
 @contextmanager
@@ -83,8 +89,3 @@ def locked(uri: str) -> Iterator[None]:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.rollback()
-
-
-def pending() -> list[Path]:
-    """Files of runs that have not arrived."""
-    return sorted(Path("tracking-pending").glob("*.jsonl"))

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import TrackingError
+from benchmarks.tracking import Runs
 from reports.cli import main
 from reports.compare import Side, comparison, read_side
 from reports.load import ReportError
+from tests.benchmarks.tracked import STUDY, config_of, log_run
 from tests.reports.made import results_of, run_row
 
 
@@ -110,15 +112,19 @@ def test_the_command_compares_folders_and_writes_where_it_is_told(
     assert (tmp_path / "c.md").read_text() == printed
 
 
-def test_a_commit_that_no_run_is_of_is_refused_with_those_that_there_are(store: str) -> None:
+def test_a_commit_that_no_run_is_of_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="no study"):
-        read_side("nowhere", store)
+        read_side("nowhere", tmp_path)
+    log_run(Runs(tmp_path), config_of())
+    assert len(read_side(STUDY, tmp_path).runs) == len(read_side(f"{STUDY}@comm", tmp_path).runs) == 1
+    with pytest.raises(ReportError, match="no run of commit beef; there are runs of commit"):
+        read_side(f"{STUDY}@beef", tmp_path)
 
 
 def test_a_study_without_a_finished_run_has_nothing_to_compare(tmp_path: Path) -> None:
     results_of(run_row(status="failed")).write(tmp_path)
     with pytest.raises(ReportError, match="no finished run"):
-        read_side(str(tmp_path), "sqlite:///none.db")
+        read_side(str(tmp_path), tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_named_and_no_run_is_lost(

@@ -29,7 +29,7 @@ def config_of(version: str, network: str = CNN, **changes: Any) -> RunConfig:
 
 
 def row(config: RunConfig, seed: int = 0, best: float = 0.92, **changes: Any) -> dict[str, Any]:
-    values = config_row(dict(flatten(config.model_copy(update={"seed": seed}).model_dump(mode="json"))))
+    values = config_row(config.model_copy(update={"seed": seed}).model_dump(mode="json"))
     made = run_row(**values, cell_key=config.cell_key, accuracy_best=best, accuracy_last=best - 0.01, **changes)
     return made | {"run_key": f"{config.cell_key}-{seed}"}
 
@@ -60,14 +60,14 @@ def test_a_configuration_is_told_by_its_settings_whatever_its_length(network: st
 def test_what_has_another_setting_or_none_that_are_known_is_no_configuration() -> None:
     assert version_of(results(row(WITH_DEFAULT)).finished) is None
     assert version_of(results(row(SLOWER)).finished) is None
-    unknown = results(row(SEPTEMBER)).finished.assign(settings=None)
+    unknown = results(row(SEPTEMBER)).finished.assign(config=None)
     assert version_of(unknown) is None
 
 
 def test_runs_of_before_initial_weights_were_a_setting_have_the_default() -> None:
     made = row(LAST)
-    settings = json.loads(made["settings"])
-    made["settings"] = json.dumps({key: value for key, value in settings.items() if key not in LATER_SETTINGS})
+    settings = json.loads(made["config"])
+    made["config"] = json.dumps({key: value for key, value in settings.items() if key not in LATER_SETTINGS})
     assert "initial_weights" in settings
     found = version_of(results(made).finished)
     assert found is not None

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.config import Execution, validate_run
-from benchmarks.file_tracking import JsonTracker
 from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
+from benchmarks.tracking import Runs
 from reports.details import DETAILS, details_of, details_that_count
-from reports.load import ReportError, Results, results_from_csv, results_from_tracking
+from reports.load import ReportError, Results, results_from_csv, results_from_runs
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import layer, with_details
 
@@ -65,13 +65,13 @@ def test_rasters_are_kept_of_the_lowest_seed_of_each_cell() -> None:
     assert set(results.layers["run_key"]) == set(results.finished["run_key"])
 
 
-def test_details_are_the_same_from_a_store_and_from_csv(tmp_path: Path) -> None:
-    tracker = JsonTracker(tmp_path / "runs")
+def test_details_are_the_same_from_records_and_from_csv(tmp_path: Path) -> None:
     base = {"dataset": "digits", "architecture": "4C3-P2-12", "epochs": 1, "train_samples": 40, "test_samples": 20}
     methods: list[dict[str, Any]] = [{"method": "ann"}, *({"method": "tssl_bp", "seed": seed} for seed in (0, 1))]
     cells = tuple(cell_of(validate_run({**base, **method})) for method in methods)
-    run_study(Study("tiny", "Tiny", "smoke", "tssl sweep tiny", cells), Execution(device="cpu"), tracker)
-    results = results_from_tracking(f"json:{tmp_path / 'runs'}", "tiny")
+    study = Study("tiny", "Tiny", "smoke", "tssl sweep tiny", cells)
+    run_study(study, Execution(device="cpu"), Runs(tmp_path / "runs"))
+    results = results_from_runs(tmp_path / "runs", "tiny")
     assert {name: len(getattr(results, name)) for name in ("layers", "histogram")} == {"layers": 6, "histogram": 36}
     assert results.confusion.groupby("run_key")["count"].sum().tolist() == [20, 20, 20]
     assert results.raster["run_key"].nunique() == 1

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from reports.claims import all_claims
-from reports.configurations import Configurations
 from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, write_again, written
 from reports.markdown import figures_in
-from reports.recheck import rows_of
+from reports.recheck import config_of, rows_of
 from reports.render import REPORT_FILE
 
 
@@ -53,18 +52,10 @@ def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studie
         assert re.search(line, readme), name
 
 
-BEFORE = [
-    f"methods.tssl_bp:{version}.optimizer.learning_rate=5e-4"
-    for version in ("code-2020-10", "paper-2020-06", "paper-2020-09")
-]
-"""What study `ablation` had for these versions before they got the rate of their time (docs/findings.md)."""
-
-
-def test_every_committed_run_is_one_that_its_command_makes_today(studies: Studies) -> None:
-    configurations = Configurations(BEFORE)
+def test_every_committed_run_has_the_configuration_of_its_key(studies: Studies) -> None:
     for study in studies.values():
         for run in rows_of(study.runs):
-            assert configurations.of(run).run_key == run["run_key"]
+            assert config_of(run).run_key == run["run_key"]
 
 
 def test_every_claim_is_in_the_readme_even_if_nothing_tests_it(readme: str) -> None:

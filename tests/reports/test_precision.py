@@ -17,7 +17,7 @@ def runs_in(precision: str, *seeds: str, **changes: Any) -> list[dict[str, Any]]
 
 def with_setting(precision: str, accuracy: float) -> list[dict[str, Any]]:
     settings = json.dumps({"precision": precision, "optimizer.learning_rate": "0.1"})
-    return runs_in(precision, "0", "1", "2", cell_key=precision, settings=settings, accuracy_last=accuracy)
+    return runs_in(precision, "0", "1", "2", cell_key=precision, config=settings, accuracy_last=accuracy)
 
 
 def test_runs_of_before_are_in_float32_on_a_cpu_and_in_tf32_on_a_gpu() -> None:
@@ -67,9 +67,9 @@ def test_each_precision_is_set_beside_the_default_and_not_beside_the_most_accura
 
 def test_a_run_of_before_the_setting_came_does_not_differ_in_it() -> None:
     rate = "optimizer.learning_rate"
-    before = run_row(cell_key="before", settings=json.dumps({rate: "0.1"}))
-    now = run_row(cell_key="now", settings=json.dumps({rate: "0.2", "precision": "tf32"}))
-    half = run_row(cell_key="half", settings=json.dumps({rate: "0.1", "precision": "float16"}))
+    before = run_row(cell_key="before", config=json.dumps({rate: "0.1"}))
+    now = run_row(cell_key="now", config=json.dumps({rate: "0.2", "precision": "tf32"}))
+    half = run_row(cell_key="half", config=json.dumps({rate: "0.1", "precision": "float16"}))
     assert distinctions(results_of(before, now).finished)["now"] == "learning_rate = 0.2"
     assert distinctions(results_of(before, half).finished)["before"] == "precision = tf32"
 

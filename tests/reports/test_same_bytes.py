@@ -1,4 +1,4 @@
-"""A report is the same from MLflow and, written again, from its CSV."""
+"""A report is the same from the records, from MLflow and, written again, from its CSV."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,25 +6,26 @@ from pathlib import Path
 from benchmarks.config import Execution
 from benchmarks.study import load_study
 from benchmarks.sweep import run_study
-from benchmarks.tracking import MlflowTracker
+from benchmarks.tracking import Mirror, Runs
 from reports.details import DETAILS
-from reports.load import results_from_csv, results_from_tracking
+from reports.load import results_from_csv, results_from_mlflow, results_from_runs
 from reports.render import write_report
 
 METHODS = ("ann", "tssl_bp", "tssl_bp:single-filter")
 PLOTS = ("accuracy", "anytime", "latency", "energy", "training", "silent", "spikes", "raster", "confusion")
 
 
-def test_a_report_written_from_mlflow_and_again_from_its_csv_is_the_same_byte_for_byte(
+def test_a_report_from_the_records_from_mlflow_alone_and_again_from_its_csv_is_the_same_byte_for_byte(
     store: str, tmp_path: Path
 ) -> None:
-    tracker = MlflowTracker(store)
+    runs, mirror = Runs(tmp_path / "runs"), Mirror(store)
     study = load_study("digits", profile="smoke")
     cells = tuple(cell for cell in study.cells if cell.config.method in METHODS)
-    run_study(replace(study, cells=cells), Execution(device="cpu"), tracker)
-    folders = [tmp_path / name for name in ("first", "again")]
-    write_report(results_from_tracking(store, "digits"), folders[0], title="Digits")
-    write_report(results_from_csv(folders[0], "digits"), folders[1], title="Digits")
+    run_study(replace(study, cells=cells), Execution(device="cpu"), runs, mirror=mirror)
+    folders = [tmp_path / name for name in ("first", "mlflow", "again")]
+    write_report(results_from_runs(runs.root, "digits"), folders[0], title="Digits")
+    write_report(results_from_mlflow(store, "digits"), folders[1], title="Digits")
+    write_report(results_from_csv(folders[0], "digits"), folders[2], title="Digits")
     files = sorted(path.name for path in folders[0].iterdir())
     of_classes = [name for name in DETAILS if name != "output_rasters"]  # which target spike trains have
     tables = [f"{name}.csv" for name in ("results", "epochs", "anytime", *of_classes)]

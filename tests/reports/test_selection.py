@@ -44,8 +44,8 @@ def test_a_report_takes_up_another_report_and_refuses_a_place_without_one(tmp_pa
     assert main([*command, "--also", str(tmp_path / "other"), "--only", "method=tssl_bp"]) == 0
     assert results_from_csv(tmp_path / "both", "mine").finished["seed"].tolist() == [0, 1]
     with pytest.raises(TrackingError, match="no study 'mine' in "):
-        results_at(f"json:{tmp_path / 'nothing'}", "mine")
+        results_at(str(tmp_path), "mine")
     with pytest.raises(
-        ReportError, match=r"no results.csv in .*nothing; expected the folder of a report, or a tracking"
+        ReportError, match=r"no results.csv in .*nothing; expected the folder of a report or of records"
     ):
         results_at(str(tmp_path / "nothing"), "mine")

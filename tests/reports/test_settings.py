@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.config import parameters_of
-from benchmarks.file_tracking import JsonTracker
+from benchmarks.config import parameters_of, validate_run
 from benchmarks.nested import flatten
-from benchmarks.tracking import MlflowTracker
+from benchmarks.tracking import Mirror, Runs
 from reports.figures.accuracy import accuracy_against_setting
-from reports.load import results_from_csv, results_from_tracking
+from reports.load import results_from_csv, results_from_mlflow, results_from_runs
 from reports.settings import distinctions, swept, told_apart
 from reports.tables import (
     ablation_table,
@@ -21,12 +20,12 @@ from reports.tables import (
     difference_table,
     parameter_table,
 )
-from tests.benchmarks.tracked import ENVIRONMENT, STUDY, config_of, log_run, outcome
+from tests.benchmarks.tracked import STUDY, config_of, log_run
 from tests.reports.made import results_of, run_row
 
 
 def run_with(key: str, settings: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
-    return run_row(cell_key=key, settings=None if settings is None else json.dumps(settings), **changes)
+    return run_row(cell_key=key, config=None if settings is None else json.dumps(settings), **changes)
 
 
 def names(*runs: dict[str, Any]) -> dict[str, str]:
@@ -212,26 +211,16 @@ def test_two_settings_at_once_no_setting_and_words_are_no_single_setting_that_wa
         assert accuracy_against_setting(finished) is None
 
 
-@pytest.fixture
-def both_stores(tmp_path: Path) -> tuple[str, str]:
-    """The same two learning rates in a store of either kind."""
-    uris = f"sqlite:///{tmp_path / 'mlflow.db'}", f"json:{tmp_path / 'json'}"
-    configs = [config_of(optimizer={"learning_rate": rate}) for rate in (1e-3, 2e-3)]
-    mlflow, files = MlflowTracker(uris[0]), JsonTracker(tmp_path / "json")
-    for config in configs:
-        log_run(mlflow, config)
-        files.start(STUDY, config, ENVIRONMENT).finish(outcome())
-    return uris
-
-
-def test_every_store_and_the_files_of_a_report_give_the_same_settings(
-    both_stores: tuple[str, str], tmp_path: Path
-) -> None:
-    results = [results_from_tracking(uri, STUDY) for uri in both_stores]
+def test_records_mlflow_and_the_files_of_a_report_give_the_same_settings(store: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path / "runs")
+    for rate in (1e-3, 2e-3):
+        log_run(runs, config_of(optimizer={"learning_rate": rate}))
+    Mirror(store).sync(runs, STUDY)
+    results = [results_from_runs(runs.root, STUDY), results_from_mlflow(store, STUDY)]
     results[0].write(tmp_path)
     results.append(results_from_csv(tmp_path, STUDY))
     told = [sorted(distinctions(found.finished).values()) for found in results]
     assert told == [["learning_rate = 0.001", "learning_rate = 0.002"]] * 3
-    (first, *others) = [found.runs["settings"].tolist() for found in results]
+    (first, *others) = [found.runs["config"].tolist() for found in results]
     assert others == [first, first]
-    assert set(json.loads(first[0])).isdisjoint({"dataset", "method", "seed", "time_steps"})
+    assert validate_run(json.loads(first[0])) == config_of(optimizer={"learning_rate": 1e-3})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records import METRIC_COLUMNS
+from benchmarks.results import METRIC_COLUMNS
 
 ROOT = Path(__file__).parents[3]
 ROWS = [

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from benchmarks.config import Execution, validate_run
 from benchmarks.datasets.dataset import Split
-from benchmarks.file_tracking import JsonTracker
 from benchmarks.metrics import ConfusionMatrix, LayerRaster, Raster, accuracy_at_steps, spike_raster
 from benchmarks.metrics.accuracy import EVALUATION_STEPS
 from benchmarks.metrics.raster import MOST_NEURONS
 from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
-from benchmarks.tracking import MlflowTracker, Store
+from benchmarks.tracking import Mirror, Runs, records_in_mlflow
 from tests.benchmarks.metrics.made import Told
 
 CPU = torch.device("cpu")
@@ -103,33 +102,22 @@ def test_the_confusion_matrix_is_of_the_decision_after_the_whole_window() -> Non
     assert confusion.result() == ((1, 0, 0), (0, 0, 0), (0, 1, 0))
 
 
-def logged(store: Store) -> dict[str, dict[str, object]]:
-    base = {"dataset": "digits", "architecture": "12", "epochs": 1, "train_samples": 64, "test_samples": 50}
-    cells = tuple(cell_of(validate_run({**base, "method": method})) for method in ("ann", "tssl_bp"))
-    run_study(Study("tiny", "Tiny", "smoke", "tssl sweep tiny", cells), Execution(device="cpu"), store)
-    accuracies = {row["run_key"]: row["accuracy_last"] for row in store.rows("tiny")[0]}
-    for key, tables in store.tables("tiny"):
-        confusion = tables["confusion"]
-        assert sum(map(sum, confusion)) == 50
-        assert sum(confusion[label][label] for label in range(10)) / 50 == pytest.approx(accuracies[key])
-    methods = {row["run_key"]: row["method"] for row in store.rows("tiny")[0]}
-    return {methods[key]: tables for key, tables in store.tables("tiny")}
-
-
-def test_every_store_gives_back_the_tables_of_its_runs_and_those_of_networks_without_spikes_have_none_of_spikes(
+def test_records_and_mlflow_have_the_tables_of_runs_and_those_of_networks_without_spikes_have_none_of_spikes(
     store: str, tmp_path: Path
 ) -> None:
-    from_mlflow, from_files = logged(MlflowTracker(store)), logged(JsonTracker(tmp_path / "runs"))
-    assert from_mlflow == from_files
-    assert set(from_mlflow["ann"]) == {"confusion"}
-    assert set(from_mlflow["tssl_bp"]) == {"layers", "spike_histogram", "raster", "confusion"}
-    assert len(json.dumps(from_mlflow["tssl_bp"]["raster"])) < 1000
-
-
-def test_runs_of_before_these_tables_were_kept_can_be_read(tmp_path: Path) -> None:
-    tracker = JsonTracker(tmp_path / "runs")
-    logged(tracker)
-    for path in (tmp_path / "runs").rglob("*.json"):
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps({key: content[key] for key in content if key not in ("raster", "confusion")}))
-    assert [sorted(tables) for _, tables in tracker.tables("tiny")] == [[], ["layers", "spike_histogram"]]
+    base = {"dataset": "digits", "architecture": "12", "epochs": 1, "train_samples": 64, "test_samples": 50}
+    cells = tuple(cell_of(validate_run({**base, "method": method})) for method in ("ann", "tssl_bp"))
+    study, runs = Study("tiny", "Tiny", "smoke", "tssl sweep tiny", cells), Runs(tmp_path)
+    run_study(study, Execution(device="cpu"), runs, mirror=Mirror(store))
+    records = runs.records("tiny")
+    assert [record.tables for record in records_in_mlflow(store, "tiny")] == [record.tables for record in records]
+    for record in records:
+        confusion = record.tables["confusion"]
+        assert sum(map(sum, confusion)) == 50
+        assert sum(confusion[label][label] for label in range(10)) / 50 == pytest.approx(
+            record.measures["accuracy_last"]
+        )
+    ann, spiking = (record.tables for record in records)
+    assert set(ann) == {"confusion", "accuracy_at_step"}
+    assert set(spiking) == {"layers", "spike_histogram", "raster", "confusion", "accuracy_at_step"}
+    assert len(json.dumps(spiking["raster"])) < 1000

@@ -14,11 +14,11 @@ from benchmarks.config import Execution
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.study import Study, cell_of
 from benchmarks.sweep import run_study
-from benchmarks.tracking import MlflowTracker, TrackingOptions
+from benchmarks.tracking import Mirror, Runs
 from benchmarks.tracking.models import save_model
 from benchmarks.tracking.served import _load_pyfunc
 from benchmarks.training import Training, prepare
-from tests.benchmarks.tracked import STUDY, config_of, locked
+from tests.benchmarks.tracked import STUDY, config_of, locked, mlflow_runs
 
 IMAGES, LABELS = get_dataset("digits").load(Path()).test.batch(torch.arange(50))
 SMALL = {"epochs": 1, "train_samples": 200, "test_samples": 50}
@@ -38,11 +38,10 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
     return found
 
 
-def train(store: str, **changes: Any) -> MlflowTracker:
-    tracker = MlflowTracker(store, TrackingOptions(models=True, patience=0.0))
+def train(mirror: Mirror, runs: Runs, **changes: Any) -> None:
     cell = cell_of(config_of(**SMALL, **changes))
-    run_study(Study(STUDY, STUDY, "smoke", "tssl run", (cell,)), Execution(device="cpu"), tracker)
-    return tracker
+    study = Study(STUDY, STUDY, "smoke", "tssl run", (cell,))
+    run_study(study, Execution(device="cpu"), runs, mirror=mirror, keep_models=True)
 
 
 @torch.no_grad()
@@ -55,8 +54,9 @@ def scores_of(training: Training) -> Tensor:
 def test_a_model_loads_by_its_run_and_gives_the_scores_of_the_trained_network(
     store: str, trained: list[Training], method: str
 ) -> None:
-    tracker = train(store, method=method)
-    (run,) = tracker._runs(STUDY)
+    mirror = Mirror(store)
+    train(mirror, Runs(), method=method)
+    (run,) = mlflow_runs(mirror)
     mlflow.set_tracking_uri(store)
     loaded = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
     scores = loaded.predict(IMAGES.numpy())
@@ -69,25 +69,25 @@ def test_a_model_loads_by_its_run_and_gives_the_scores_of_the_trained_network(
     assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, 1, 8, 8)
     assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 10)
     assert loaded.input_example.shape == (2, 1, 8, 8)
-    (model,) = tracker.client.search_logged_models([run.info.experiment_id])
+    (model,) = mirror.connection.client().search_logged_models([run.info.experiment_id])
     assert (model.source_run_id, model.tags["weights"]) == (run.info.run_id, "after the last epoch")
-    assert not Path("tracking-pending").exists()
 
 
-def test_a_model_waits_for_its_store_with_the_rest_and_comes_once(
-    store: str, trained: list[Training], monkeypatch: pytest.MonkeyPatch
+def test_a_model_waits_for_its_store_beside_the_record_and_comes_once(
+    store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.tracking.connection.LOCK_SECONDS", 0.05)
+    runs, mirror = Runs(), Mirror(store)
     with locked(store):
-        train(store)
-    (folder,) = Path("tracking-pending").glob("*/model")
+        train(mirror, runs)
+    (record,) = runs.records(STUDY)
+    folder = runs.folder(STUDY, record.run_key) / "model"
     assert {path.name for path in folder.rglob("*")} >= {"config.json", "weights.pt"}
     assert not list(folder.rglob("*.pkl"))
-    tracker = MlflowTracker(store)
-    assert tracker.replay() == 1
-    (run,) = tracker._runs(STUDY)
-    assert len(tracker.client.search_logged_models([run.info.experiment_id])) == 1
-    assert not Path("tracking-pending").exists()
+    for _ in range(2):
+        Mirror(store).sync(runs, STUDY)
+    (run,) = mlflow_runs(mirror)
+    assert len(mirror.connection.client().search_logged_models([run.info.experiment_id])) == 1
 
 
 def test_a_pickled_object_in_place_of_weights_is_not_loaded(tmp_path: Path) -> None:

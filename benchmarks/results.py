@@ -1,4 +1,4 @@
-"""What a run leaves behind: one record an epoch and one a run."""
+"""What a run measures: a result an epoch and one of the whole; its record keeps them (`benchmarks.tracking.record`)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -16,19 +16,8 @@ from benchmarks.metrics import (
 )
 from benchmarks.metrics.spike_trains import EPOCH_MEASURES, SEQUENCE_MEASURES
 
-LAYERS_FILE, RASTER_FILE, CONFUSION_FILE, OUTPUT_RASTERS_FILE = TABLE_FILES = (
-    "layers.json",
-    "raster.json",
-    "confusion.json",
-    "output_rasters.json",
-)
-"""Files beside the numbers of a run; the first two only of networks that spike, the last of target spike trains."""
-
-TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion", "output_rasters")
-"""What is in these files: attributes of a `RunRecord`."""
-
-Status = Literal["running", "finished", "diverged", "failed", "stopped", "skipped"]
-"""How a run stands: a result; a loss that is not finite; an error; stopped from outside; not supported."""
+Status = Literal["running", "finished", "diverged", "failed", "interrupted", "skipped"]
+"""How a run stands: in progress; a result; a loss that is not finite; an error; stopped or killed; not supported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +38,7 @@ class OutputRaster:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochRecord:
+class EpochResult:
     """One epoch of training and the evaluation after it.
 
     Parameters
@@ -81,8 +70,8 @@ class EpochRecord:
     rasters: tuple[OutputRaster, ...] = ()
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "EpochRecord":
-        """Return the record that `dataclasses.asdict` has turned into plain values."""
+    def of(cls, values: Mapping[str, Any]) -> "EpochResult":
+        """Return the result that `dataclasses.asdict` has turned into plain values."""
         rasters = tuple(
             OutputRaster(sample=raster["sample"], output=tuple(raster["output"]), target=tuple(raster["target"]))
             for raster in values.get("rasters", ())
@@ -97,14 +86,14 @@ class EpochRecord:
 
 
 EPOCH_COLUMNS = (
-    *(field.name for field in fields(EpochRecord) if field.name not in ("measures", "rasters")),
+    *(field.name for field in fields(EpochResult) if field.name not in ("measures", "rasters")),
     *(f"test_{name}" for name in EPOCH_MEASURES),
 )
-"""Names that `EpochRecord.numbers` may give."""
+"""Names that `EpochResult.numbers` may give."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord:
+class RunResult:
     """The outcome of one run.
 
     Parameters
@@ -187,31 +176,31 @@ class RunRecord:
             words.append(f"{self.measures['exact_match']:.1%} exact, van Rossum {self.measures['van_rossum']:.3g}")
         return ", ".join(words)
 
-    def tables(self) -> dict[str, dict[str, Any]]:
-        """What is more than single numbers, ready for JSON, by the file that it belongs into; see `TABLE_FILES`."""
-        files: dict[str, dict[str, Any]] = {}
-        if self.layers:
-            layers = [asdict(layer) for layer in self.layers]
-            files[LAYERS_FILE] = {"layers": layers, "spike_histogram": self.spike_histogram}
-        if self.raster:
-            files[RASTER_FILE] = {"raster": asdict(self.raster)}
-        if self.confusion:
-            files[CONFUSION_FILE] = {"confusion": self.confusion}
-        if self.output_rasters:
-            rasters = [
-                {"epoch": epoch, **asdict(raster)} for epoch, shown in self.output_rasters.items() for raster in shown
-            ]
-            files[OUTPUT_RASTERS_FILE] = {"output_rasters": rasters}
-        return files
+    def tables(self) -> dict[str, Any]:
+        """What is more than single numbers, ready for JSON, by name; what there is not is left out."""
+        rasters = [
+            {"epoch": epoch, **asdict(raster)} for epoch, shown in self.output_rasters.items() for raster in shown
+        ]
+        tables = {
+            "layers": [asdict(layer) for layer in self.layers],
+            "spike_histogram": self.spike_histogram if self.layers else (),
+            "raster": self.raster and asdict(self.raster),
+            "confusion": self.confusion,
+            "output_rasters": rasters,
+            "accuracy_at_step": self.accuracy_at_step,
+        }
+        return {name: table for name, table in tables.items() if table}
 
 
 GROUPS = ("activity", "operations", "latency", "throughput", "memory")
-"""Attributes of a `RunRecord` that are records of single numbers themselves."""
+"""Attributes of a `RunResult` that are records of single numbers themselves."""
 
-TABLES = (*TABLE_NAMES, "accuracy_at_step", "convergence", "measures")
-"""Attributes of a `RunRecord` with more than single numbers."""
+TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion", "output_rasters", "accuracy_at_step")
+"""Attributes of a `RunResult` that are tables."""
 
-SINGLE_NUMBERS = tuple(field.name for field in fields(RunRecord) if field.name not in (*GROUPS, *TABLES))
+SINGLE_NUMBERS = tuple(
+    field.name for field in fields(RunResult) if field.name not in (*GROUPS, *TABLE_NAMES, "convergence", "measures")
+)
 
 SEQUENCE_COLUMNS = (
     *SEQUENCE_MEASURES,
@@ -233,4 +222,4 @@ METRIC_COLUMNS = (
     *CONVERGENCE_COLUMNS,
     *SEQUENCE_COLUMNS,
 )
-"""Names that `RunRecord.metrics` may give."""
+"""Names that `RunResult.metrics` may give."""
