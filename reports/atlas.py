@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 
 import pandas as pd
+from markupsafe import Markup
 
 from benchmarks.published import Published, PublishedNetwork, Version, published
-from reports.markdown import table_of
+from reports.markdown import code, join_words, link
+from reports.model import Table
+from reports.templating import call_macro, frame_to_markdown
 
 SETTINGS: Mapping[str, str] = {
     "initial_weights": "initial weights of convolutions, times the weight scale",
@@ -41,25 +44,29 @@ VALUES: Mapping[str, str] = {
 def atlas_blocks() -> dict[str, str]:
     """The versions, what each has for all networks, and one table of all networks."""
     everything = published()
-    networks = "\n\n".join(
-        f"### `{name}`: {network.dataset}, {network.architecture}\n\n{table_of(_of_network(everything, network))}"
+    networks = {
+        name: {
+            "dataset": network.dataset,
+            "architecture": network.architecture,
+            "table": Table.of(_of_network(everything, network)),
+        }
         for name, network in everything.networks.items()
-    )
+    }
     return {
-        "versions": table_of(_versions(everything)),
-        "settings": table_of(_settings(everything)),
-        "networks": networks,
+        "versions": frame_to_markdown(_versions(everything)),
+        "settings": frame_to_markdown(_settings(everything)),
+        "networks": call_macro("documents.md.j2", "networks", networks=networks),
     }
 
 
 def _versions(everything: Published) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "version": f"`{name}`",
+            "version": code(name),
             "date": version.date.isoformat(),
-            "commit": f"[`{version.short}`]({everything.repository}/tree/{version.commit})",
+            "commit": link(code(version.short), f"{everything.repository}/tree/{version.commit}"),
             "known as": version.about,
-            "gradient and target here": f"`{version.method}`",
+            "gradient and target here": code(version.method),
         }
         for name, version in everything.versions.items()
     )
@@ -80,15 +87,15 @@ def _setting(everything: Published, version: Version, key: str) -> str:
     if setting is None:
         return "-"
     value = "none" if key == "early_stopping" and not setting.value else setting.value
-    places = [f"[{place}]({_link(everything, version, *place.split(':'))})" for place in setting.at]
-    return f"{value} ({', '.join(places)})"
+    places = [link(place, _address(everything, version, *place.split(":"))) for place in setting.at]
+    return Markup("{} ({})").format(value, join_words(places))
 
 
 def _of_network(everything: Published, network: PublishedNetwork) -> pd.DataFrame:
     layers = {"value": "layers", "line": network.layers}
     for name in network.versions:
         version = everything.versions[name]
-        layers[name] = f"[{network.file}]({_link(everything, version, network.file, network.layers)})"
+        layers[name] = link(network.file, _address(everything, version, network.file, network.layers))
     rows = [
         {
             "value": words,
@@ -101,6 +108,6 @@ def _of_network(everything: Published, network: PublishedNetwork) -> pd.DataFram
     return pd.DataFrame([layers, *rows])
 
 
-def _link(everything: Published, version: Version, file: str, lines: str) -> str:
+def _address(everything: Published, version: Version, file: str, lines: str) -> str:
     first, _, last = lines.partition("-")
     return f"{everything.repository}/blob/{version.short}/{file}#L{first}" + (f"-L{last}" if last else "")

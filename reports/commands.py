@@ -10,7 +10,7 @@ CHOICE = re.compile(r"""'grid\.method=(\[[^]']*\])'""")
 """Value of an override that chooses methods, as `shlex.join` writes it."""
 
 
-def merged(commands: Iterable[str]) -> list[str]:
+def merge_commands(commands: Iterable[str]) -> list[str]:
     """Make one command of those that differ in nothing but the methods that they choose.
 
     Parameters

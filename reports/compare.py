@@ -8,9 +8,9 @@ import pandas as pd
 
 from reports.cells import TERMS
 from reports.load import ReportError, is_report, results_from_csv, results_from_runs
-from reports.markdown import table_of
 from reports.statistics import FEWEST, Difference, difference
 from reports.tables.cells import NOTHING, SILENT, about, mean_in_words, number, share
+from reports.templating import frame_to_markdown as table_of
 
 IDENTITY = [*TERMS, "method", "time_steps"]
 """What a cell of one study and a cell of the other must have in common to be compared."""

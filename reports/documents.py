@@ -4,7 +4,8 @@ In a document, tables stand between markers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,10 +13,10 @@ import pandas as pd
 
 from reports.atlas import atlas_blocks
 from reports.claims import BoundClaim, all_claims
-from reports.commands import merged
-from reports.ledger import Entry, ledger, ledger_table, not_run
+from reports.commands import merge_commands
+from reports.ledger import ledger, not_run
 from reports.load import Results, results_from_csv
-from reports.markdown import table_of
+from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
 from reports.render import REPORT_FILE, write_report
 from reports.settings import BEST
@@ -28,6 +29,7 @@ from reports.tables import (
     effort_table,
     sequence_summary,
 )
+from reports.templating import blocks_to_markdown, call_macro, frame_to_markdown
 from reports.verdicts import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -36,19 +38,36 @@ RENDERED = ROOT / "reports" / "rendered"
 Studies: TypeAlias = Mapping[str, Results]
 Blocks: TypeAlias = dict[str, str]
 
-TOLD = ("network", "method", "T", "epochs", "settings", "precision", "n")
-COLUMNS = (*TOLD, "last epoch %", "best epoch %", "published %", "silent")
-
-LEDGER = """\
-*Ours*: mean ± standard deviation of the best test epoch over n seeds. *Reduced protocol*: fewer epochs or samples than
-the paper's; an accuracy that falls short on it decides nothing. *Other data*: a dataset that the claim is not about.
-The rule of verdicts is in [docs/protocol.md](docs/protocol.md#verdicts)."""
+NOT_SHOWN = ("dataset", "profile", "training samples", "chosen epoch %", "published epochs", "difference")
+"""Columns of the comparison that are left to the reports."""
 
 OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
 """Studies of the networks whose accuracy the paper gives."""
 
 IN_FULL = (*OF_THE_PAPER, "nmnist_simulated", "time_steps", "ablation", "sequences")
 """Studies that the README shows, in this order; the others it folds up."""
+
+
+@dataclass(frozen=True)
+class ShownStudy:
+    """What the README shows of a study.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    commands : list of str
+        What makes it again.
+    held_out : bool
+        Whether accuracies are on held-out samples.
+    table : Table
+        Its results.
+    """
+
+    name: str
+    commands: list[str]
+    held_out: bool
+    table: Table
 
 
 def folders() -> list[Path]:
@@ -63,9 +82,13 @@ def committed() -> Studies:
 
 def readme_blocks(studies: Studies) -> Blocks:
     """The claims ledger over all studies, a table of each with its command, and how long it took on what."""
-    claims = _claims(_ledger_of(studies))
-    effort = table_of(effort_table({name: study.finished for name, study in studies.items()}))
-    return {"claims": "\n\n".join(claims), "results": "\n\n".join(_results(studies)), "effort": effort}
+    shown = [_show(studies[name]) for name in IN_FULL]
+    folded = [_show(results) for name, results in studies.items() if name not in IN_FULL]
+    return {
+        "claims": _claims(_ledger_of(studies)),
+        "results": call_macro("documents.md.j2", "results", shown=shown, folded=folded),
+        "effort": frame_to_markdown(effort_table({name: study.finished for name, study in studies.items()})),
+    }
 
 
 def findings_blocks(studies: Studies) -> Blocks:
@@ -75,26 +98,26 @@ def findings_blocks(studies: Studies) -> Blocks:
     shown = ["dataset", "network", "epochs", "precision", "n", "last epoch %", "best epoch %"]
     shown += ["published %", "difference"]
     silence = [
-        entry
-        for entry in _ledger_of(studies)
-        if isinstance(entry.claim, BoundClaim) and entry.claim.metric == "silent_fraction"
+        line
+        for line in _ledger_of(studies)
+        if isinstance(line.claim, BoundClaim) and line.claim.metric == "silent_fraction"
     ]
     return {
-        "accuracy": table_of(accuracy[shown]),
-        "variants": table_of(ablation_table(studies["ablation"].finished)),
-        "variants_mnist": table_of(ablation_table(studies["mnist_variants"].finished)),
-        "steps": table_of(accuracy_by_steps(studies["time_steps"].finished, BEST)),
-        "steps_short": table_of(accuracy_by_steps(studies["time_steps_short"].finished, BEST)),
-        "methods": table_of(difference_table(studies["fashion_mnist_mlp"].finished)),
-        "silence": table_of(ledger_table(silence)),
-        "silent": table_of(accuracy[["dataset", "network", "epochs", "n", "silent"]]),
+        "accuracy": frame_to_markdown(accuracy[shown]),
+        "variants": frame_to_markdown(ablation_table(studies["ablation"].finished)),
+        "variants_mnist": frame_to_markdown(ablation_table(studies["mnist_variants"].finished)),
+        "steps": frame_to_markdown(accuracy_by_steps(studies["time_steps"].finished, BEST)),
+        "steps_short": frame_to_markdown(accuracy_by_steps(studies["time_steps_short"].finished, BEST)),
+        "methods": frame_to_markdown(difference_table(studies["fashion_mnist_mlp"].finished)),
+        "silence": blocks_to_markdown(Ledger(tuple(silence))),
+        "silent": frame_to_markdown(accuracy[["dataset", "network", "epochs", "n", "silent"]]),
     }
 
 
 def methods_blocks(studies: Studies) -> Blocks:
     """Methods by learning rate, over a whole training."""
     finished = studies["learning_rates"].finished
-    return {name: table_of(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
+    return {name: frame_to_markdown(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
 
 
 DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
@@ -105,58 +128,42 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
 }
 
 
-def _claims(entries: list[Entry]) -> Iterator[str]:
+def _claims(lines: list[LedgerLine]) -> str:
     """What is decided, and folded up what these runs leave open."""
-    counts = Counter(entry.judgement.verdict for entry in entries)
-    yield f"Of {len(entries)} lines: {', '.join(f'{counts[verdict]} {verdict}' for verdict in Verdict)}."
-    open_claims = [entry for entry in entries if entry.judgement.verdict is Verdict.NOT_RUN]
-    yield table_of(ledger_table([entry for entry in entries if entry not in open_claims]))
-    yield LEDGER
-    if open_claims:
-        left_open = table_of(ledger_table(open_claims))
-        yield from _folded(f"Left open by the runs so far: {len(open_claims)} lines", [left_open])
+    counts = Counter(line.judgement.verdict for line in lines)
+    untested = [line for line in lines if line.judgement.verdict is Verdict.NOT_RUN]
+    decided = [line for line in lines if line not in untested]
+    return call_macro(
+        "documents.md.j2",
+        "claims",
+        decided=Ledger(tuple(decided)),
+        untested=Ledger(tuple(untested)),
+        counts={verdict: counts[verdict] for verdict in Verdict},
+    )
 
 
-def _results(studies: Studies) -> Iterator[str]:
-    """What answers the paper's questions, and folded up the other studies."""
-    for name in IN_FULL:
-        yield from _of_study(studies[name])
-    others = [results for name, results in studies.items() if name not in IN_FULL]
-    parts = (part for results in others for part in _of_study(results))
-    yield from _folded(f"{len(others)} more: {', '.join(results.study for results in others)}", parts)
-
-
-def _folded(summary: str, parts: Iterable[str]) -> Iterator[str]:
-    """Parts of a document that are shown when their summary is clicked."""
-    yield f"<details><summary>{summary}</summary>"
-    yield from parts
-    yield "</details>"
-
-
-def _of_study(results: Results) -> Iterator[str]:
-    commands = ", ".join(f"`{command}`" for command in merged(results.runs["command"].dropna()))
+def _show(results: Results) -> ShownStudy:
     finished = results.finished
-    judged = "" if (finished["evaluate_on"] == "test").all() else " (accuracies on held-out samples)"
-    yield f"**[{results.study}](reports/rendered/{results.study}/report.md)**{judged}, made by {commands}:"
     if finished["exact_match"].notna().any():
-        yield table_of(sequence_summary(finished))
+        table = sequence_summary(finished)
     else:
-        table = comparison_table(finished)
-        yield table_of(table[[key for key in COLUMNS if key in table]])
+        table = comparison_table(finished).drop(columns=[*NOT_SHOWN], errors="ignore")
+    held_out = bool((finished["evaluate_on"] != "test").any())
+    return ShownStudy(results.study, merge_commands(results.runs["command"].dropna()), held_out, Table.of(table))
 
 
-def _ledger_of(studies: Studies) -> list[Entry]:
+def _ledger_of(studies: Studies) -> list[LedgerLine]:
     """Judge every claim by the runs of all studies together; a run that is in two of them counts once."""
     runs = pd.concat([results.runs for results in studies.values()]).drop_duplicates("run_key")
-    entries = ledger(runs)
+    lines = ledger(runs)
     return [
-        entry
+        line
         for claim in all_claims()
-        for entry in [found for found in entries if found.claim is claim] or [not_run(claim)]
+        for line in [found for found in lines if found.claim is claim] or [not_run(claim)]
     ]
 
 
-def written(text: str, contents: Mapping[str, str]) -> str:
+def replace_blocks(text: str, contents: Mapping[str, str]) -> str:
     """Return a text with each block between its markers.
 
     Raises
@@ -194,7 +201,7 @@ def main() -> None:
         write_again(folder)
     studies = committed()
     for path, blocks_of in DOCUMENTS.items():
-        path.write_text(written(path.read_text(encoding="utf-8"), blocks_of(studies)), encoding="utf-8")
+        path.write_text(replace_blocks(path.read_text(encoding="utf-8"), blocks_of(studies)), encoding="utf-8")
 
 
 if __name__ == "__main__":

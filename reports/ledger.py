@@ -1,7 +1,7 @@
 """The claims ledger: each claim of the paper held to the runs that can say something about it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,10 +12,11 @@ from reports.cells import CELL, TERMS, on_equal_terms, percent, precision_of
 from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.dated import as_published_first
 from reports.evidence import by_strength, concerned, reductions, strongest
+from reports.model import LedgerLine
 from reports.published import METHOD
 from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
 from reports.statistics import paired_difference
-from reports.titles import dataset_title, place
+from reports.titles import dataset_title, is_original, network_title
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
 
 RANKS = (*reversed(Verdict),)
@@ -25,44 +26,7 @@ FEW_STEPS = 5
 """The paper's T for images; fewer is not what it claims."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the ledger.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    ours, protocol : str
-        Ready to print; the protocol names everything that is less or other than the claim's own terms.
-    judgement : Judgement
-        The verdict.
-    limits : tuple of str
-        What is to be said with a verdict: that it comes from a reduced protocol, or from other data.
-    runs_on : str
-        Dataset and network of the runs, for a claim about any.
-    """
-
-    claim: Claim
-    ours: str
-    protocol: str
-    judgement: Judgement
-    limits: tuple[str, ...] = ()
-    runs_on: str = ""
-
-    @property
-    def title(self) -> str:
-        """The claim, and for a general one on what it was tested."""
-        return f"{self.claim.text}: {self.runs_on}" if self.runs_on else self.claim.text
-
-    @property
-    def verdict(self) -> str:
-        """In words and colour, with its limits."""
-        told = self.limits and self.judgement.verdict is not Verdict.NOT_RUN
-        return f"{self.judgement.verdict}" + (f" ({', '.join(self.limits)})" if told else "")
-
-
-def ledger(runs: pd.DataFrame) -> list[Entry]:
+def ledger(runs: pd.DataFrame) -> list[LedgerLine]:
     """Judge every claim that runs on their datasets can say something about.
 
     Parameters
@@ -72,47 +36,32 @@ def ledger(runs: pd.DataFrame) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of LedgerLine
         In the order of claims.toml, for general claims one for each dataset and network; a claim about the datasets
-        of these runs that none of them tests is an entry with the verdict *not run*.
+        of these runs that none of them tests is a line with the verdict *not run*.
     """
     finished = runs[(runs["status"] == "finished") & (runs["evaluate_on"] == "test")]
-    entries: list[Entry] = []
+    lines: list[LedgerLine] = []
     for claim in claims_about(runs["dataset"].dropna().unique()):
         found = list(_JUDGES[type(claim)](claim, finished))
         if not found and any(name in claim.about for name in runs["dataset"]):
             found = [not_run(claim)]
-        entries += found
-    return entries
+        lines += found
+    return lines
 
 
-def ledger_table(entries: list[Entry]) -> pd.DataFrame:
-    """The ledger, ready to print."""
-    return pd.DataFrame(
-        {
-            "claim": entry.title,
-            "claimed": entry.claim.claimed,
-            "ours": entry.ours,
-            "protocol": entry.protocol,
-            "difference": entry.judgement.difference or "-",
-            "verdict": entry.verdict + (f": {entry.judgement.reason}" if entry.judgement.reason else ""),
-        }
-        for entry in entries
-    )
-
-
-def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Hold the runs on the claim's network and T to it, the method itself first, then its other published versions."""
     of_network = finished[finished["architecture"].map(claim.is_of).astype(bool)]
     runs = concerned(claim, of_network[of_network["time_steps"] == claim.steps])
     own = strongest(runs[runs["method"] == METHOD], claim)
     if own is None:
         return
-    entry = _accuracy_entry(claim, own)
-    yield _with_versions(entry, runs, own, lambda runs: _accuracy_entry(claim, of_best_setting(runs)))
+    line = _accuracy_line(claim, own)
+    yield _with_versions(line, runs, own, lambda runs: _accuracy_line(claim, of_best_setting(runs)))
 
 
-def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
+def _accuracy_line(claim: AccuracyClaim, runs: pd.DataFrame) -> LedgerLine:
     published, ours = claim.published, (100 * runs[BEST]).tolist()
     if published.mean is not None:
         judgement = judge_mean(ours, published.mean, published.std)
@@ -123,10 +72,10 @@ def _accuracy_entry(claim: AccuracyClaim, runs: pd.DataFrame) -> Entry:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "accuracies on other data do not compare")
     elif less and judgement.verdict is not Verdict.REPRODUCED:
         judgement = Judgement(Verdict.NOT_RUN, judgement.difference, "so short a training decides nothing")
-    return Entry(claim, percent(runs[BEST]), _protocol(runs, less + other), judgement, _limits(less, other))
+    return _line(claim, runs, percent(runs[BEST]), judgement)
 
 
-def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Hold the runs that the claim is about to its bound: the method itself, then its other published versions."""
     runs = concerned(claim, finished[finished[claim.metric].notna()])
     for column, value in claim.where.items():
@@ -134,44 +83,44 @@ def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Entry]:
     by = [name for name in TERMS if name != "architecture"] if claim.pooled else CELL
     own = strongest(runs[runs["method"] == METHOD], claim, by=by)
     if own is not None:
-        yield _with_versions(_bound_entry(claim, own), runs, own, lambda cell: _bound_entry(claim, cell))
+        yield _with_versions(_bound_line(claim, own), runs, own, lambda cell: _bound_line(claim, cell))
 
 
-def _bound_entry(claim: BoundClaim, runs: pd.DataFrame) -> Entry:
+def _bound_line(claim: BoundClaim, runs: pd.DataFrame) -> LedgerLine:
     values = runs[claim.metric]
-    return _entry(claim, runs, percent(values), judge_bound(values.tolist(), claim.at_least))
+    return _line(claim, runs, percent(values), judge_bound(values.tolist(), claim.at_least))
 
 
 def _with_versions(
-    entry: Entry, runs: pd.DataFrame, own: pd.DataFrame, judge: Callable[[pd.DataFrame], Entry]
-) -> Entry:
+    line: LedgerLine, runs: pd.DataFrame, own: pd.DataFrame, judge: Callable[[pd.DataFrame], LedgerLine]
+) -> LedgerLine:
     """A claim that another published version of the method reproduces, on the terms of its own runs, is so partly.
 
     Of a version that was also run with single changes, the runs as it was published count.
 
     Parameters
     ----------
-    entry : Entry
+    line : LedgerLine
         Of the method itself.
     runs, own : DataFrame
-        All that the claim is about, and those that `entry` is of.
+        All that the claim is about, and those that `line` is of.
     judge : callable
-        Gives the entry of other runs.
+        Gives the line of other runs.
     """
-    if entry.judgement.verdict not in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
-        return entry
+    if line.judgement.verdict not in (Verdict.PARTLY, Verdict.NOT_REPRODUCED):
+        return line
     equal = on_equal_terms(runs, own)
     versions = equal[equal["method"].isin([f"{METHOD}:{preset}" for preset in PUBLISHED])]
     others = {str(name): judge(as_published_first(cells)) for name, cells in versions.groupby("method")}
     if not others:
-        return entry
+        return line
     name = max(others, key=lambda name: _rank(others[name].judgement))
     other = others[name]
     reproduces = other.judgement.verdict is Verdict.REPRODUCED
     told = f"{method_title(name)} {'reproduces it with' if reproduces else 'comes to'} {other.ours}"
-    verdict = Verdict.PARTLY if reproduces else entry.judgement.verdict
-    reason = "; ".join(filter(None, (entry.judgement.reason, told)))
-    return replace(entry, judgement=Judgement(verdict, entry.judgement.difference, reason))
+    verdict = Verdict.PARTLY if reproduces else line.judgement.verdict
+    reason = "; ".join(filter(None, (line.judgement.reason, told)))
+    return replace(line, judgement=Judgement(verdict, line.judgement.difference, reason))
 
 
 def _rank(judgement: Judgement) -> tuple[int, float]:
@@ -179,11 +128,11 @@ def _rank(judgement: Judgement) -> tuple[int, float]:
     return RANKS.index(judgement.verdict), float(judgement.difference)
 
 
-def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
     settings = distinctions(finished)
 
-    def judge(ours: pd.DataFrame) -> Entry | None:
+    def judge(ours: pd.DataFrame) -> LedgerLine | None:
         others = on_equal_terms(finished[finished["method"] == claim.than], ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
             own = of_main_setting(ours[ours["time_steps"] == steps])
@@ -194,16 +143,16 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Entry]:
                 shown = f"T = {steps}: {percent(own[BEST])}; {method_title(claim.than)}: {percent(theirs[BEST])}"
                 if setting := settings.get(theirs["cell_key"].iloc[0]):
                     shown += f" with {setting}"
-                return _entry(claim, pd.concat([own, theirs]), shown, judgement, seeds=difference.n)
+                return _line(claim, pd.concat([own, theirs]), shown, judgement, seeds=difference.n)
         return None
 
     return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
 
 
-def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator[Entry]:
+def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Set the claim's T beside the largest there is, if that is at least twice as large."""
 
-    def judge(runs: pd.DataFrame) -> Entry | None:
+    def judge(runs: pd.DataFrame) -> LedgerLine | None:
         most = runs["time_steps"].max()
         few, many = (of_main_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
         difference = paired_difference(few, many, BEST)
@@ -211,12 +160,12 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
             return None
         shown = f"T = {claim.time_steps}: {percent(few[BEST])}; T = {most}: {percent(many[BEST])}"
         judgement = judge_difference(difference.times(100), claim.margin)
-        return _entry(claim, pd.concat([few, many]), shown, judgement, seeds=difference.n)
+        return _line(claim, pd.concat([few, many]), shown, judgement, seeds=difference.n)
 
     return _of_each_network(claim, finished[finished["method"] == METHOD], judge)
 
 
-_JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
+_JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[LedgerLine]]] = {
     AccuracyClaim: _accuracy,
     BoundClaim: _bound,
     BetterClaim: _better,
@@ -224,27 +173,22 @@ _JUDGES: dict[type, Callable[[Any, pd.DataFrame], Iterator[Entry]]] = {
 }
 
 
-def _entry(
-    claim: BoundClaim | BetterClaim | StepsSufficeClaim,
-    runs: pd.DataFrame,
-    ours: str,
-    judgement: Judgement,
-    *,
-    seeds: int | None = None,
-) -> Entry:
+def _line(claim: Claim, runs: pd.DataFrame, ours: str, judgement: Judgement, *, seeds: int | None = None) -> LedgerLine:
     less, other = reductions(runs, claim), _other_data(claim, runs)
-    where = "" if isinstance(claim, BoundClaim) else place(runs.iloc[0])
-    return Entry(claim, ours, _protocol(runs, less + other, seeds), judgement, _limits(less, other), where)
+    limits = (*(["reduced protocol"] if less else []), *(["other data"] if other else []))
+    decided = judgement.verdict is not Verdict.NOT_RUN
+    runs_on = network_title(runs.iloc[0]) if isinstance(claim, BetterClaim | StepsSufficeClaim) else ""
+    return LedgerLine(claim, judgement, ours, _protocol(runs, less + other, seeds), limits if decided else (), runs_on)
 
 
-def not_run(claim: Claim) -> Entry:
-    """The line of a claim that nothing tests."""
-    return Entry(claim, "-", "-", Judgement(Verdict.NOT_RUN, reason=f"`{claim.run}`"))
+def not_run(claim: Claim) -> LedgerLine:
+    """Return the line of a claim that nothing tests."""
+    return LedgerLine(claim, Judgement(Verdict.NOT_RUN))
 
 
 def _of_each_network(
-    claim: Claim, runs: pd.DataFrame, judge: Callable[[pd.DataFrame], Entry | None]
-) -> Iterator[Entry]:
+    claim: Claim, runs: pd.DataFrame, judge: Callable[[pd.DataFrame], LedgerLine | None]
+) -> Iterator[LedgerLine]:
     """Judge, for each dataset and network that the claim concerns, the strongest group on equal terms that can be.
 
     Parameters
@@ -252,18 +196,14 @@ def _of_each_network(
     claim, runs
         What is to be judged, and by which runs.
     judge : callable
-        Gives the entry of a group, or None if it lacks the runs to compare with.
+        Gives the line of a group, or None if it lacks the runs to compare with.
     """
     runs = runs[runs["dataset"].map(claim.concerns).astype(bool)]
     for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
-        entries = (judge(group) for group in by_strength(of_network, claim, by=TERMS))
-        entry = next((entry for entry in entries if entry is not None), None)
-        if entry is not None:
-            yield entry
-
-
-def _limits(less: list[str], other: list[str]) -> tuple[str, ...]:
-    return (*(["reduced protocol"] if less else []), *(["other data"] if other else []))
+        lines = (judge(group) for group in by_strength(of_network, claim, by=TERMS))
+        line = next((line for line in lines if line is not None), None)
+        if line is not None:
+            yield line
 
 
 def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
@@ -271,7 +211,7 @@ def _other_data(claim: Claim, runs: pd.DataFrame) -> list[str]:
     first = runs.iloc[0]
     if first["dataset"] not in claim.about:
         return [f"on {dataset_title(first['dataset'])}"]
-    return ["on a JPEG copy"] if "JPEG copy" in str(first["data_source"]) else []
+    return [] if is_original(first) else ["on a copy of the data"]
 
 
 def _protocol(runs: pd.DataFrame, deviations: list[str], seeds: int | None = None) -> str:

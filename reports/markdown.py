@@ -1,23 +1,44 @@
 """Pieces of Markdown."""
 
 import re
+from collections.abc import Iterable
 
-import pandas as pd
+from markupsafe import Markup
+from tabulate import tabulate
+
+SPECIAL = re.compile(r"[<|\n]|&(?=#?\w+;)")
+ESCAPES = {"<": "&lt;", "&": "&amp;", "|": r"\|", "\n": " "}
+"""What would be read as HTML, as the border of a cell or as the end of a row."""
 
 
-def table_of(table: pd.DataFrame) -> str:
-    """Print a table, every value as it stands."""
-    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
-    return escaped.to_markdown(index=False, disable_numparse=True)
+def escape_markdown(value: object) -> Markup:
+    """Return a value as text that stands in a paragraph or a cell as it is; `Markup` is Markdown already."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(SPECIAL.sub(lambda found: ESCAPES[found.group()], str(value)))
 
 
-def figure(stem: str, alt: str, *, animated: bool = False) -> str:
-    """Show ``stem.png``, which leads to ``stem.svg``, or ``stem.gif``."""
-    if animated:
-        return f"![{alt}]({stem}.gif)"
-    return f"[![{alt}]({stem}.png)]({stem}.svg)"
+def code(text: str) -> Markup:
+    """Return text in the letters of code, in which HTML means nothing."""
+    return Markup("`{}`".format(text.replace("|", r"\|")))
+
+
+def link(text: str, address: str) -> Markup:
+    """Return text that leads to an address."""
+    return Markup(f"[{escape_markdown(text)}]({address})")
+
+
+def join_words(words: Iterable[object], separator: str = ", ") -> Markup:
+    """Join words, each escaped for Markdown: Jinja's own ``join`` escapes for HTML."""
+    return Markup(separator).join(map(escape_markdown, words))
+
+
+def align_table(text: str) -> Markup:
+    """Put the columns of a table below each other, with a line under the first row."""
+    head, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.strip().splitlines())
+    return Markup(tabulate(rows, head, tablefmt="pipe", disable_numparse=True))
 
 
 def figures_in(text: str) -> set[str]:
-    """Names of the files that `figure` shows and leads to, of those in the folder of the text itself."""
+    """Names of the figures' files to which a text leads, of those in its own folder."""
     return set(re.findall(r"\]\(([^()/]+\.(?:png|svg|gif))\)", text))

@@ -1,8 +1,10 @@
-"""What reports call things."""
+"""What reports call datasets and networks, and what they know of them."""
 
 import pandas as pd
 
 from benchmarks.datasets.dataset import available_datasets
+from benchmarks.datasets.sequence_data import RandomTargetParameters
+from benchmarks.datasets.sources import ALREADY_THERE
 from tssl_core.architecture import parse_architecture
 
 
@@ -12,9 +14,24 @@ def dataset_title(name: str) -> str:
     return known[name].title if name in known else name
 
 
-def place(run: pd.Series) -> str:
+def network_title(run: pd.Series) -> str:
     """Dataset and network of a run."""
     return f"{dataset_title(run['dataset'])}, {parse_architecture(run['architecture']).plain}"
+
+
+def is_original(run: pd.Series) -> bool:
+    """Whether the data of a run are those that were published, as far as is known; else they are a copy of them."""
+    dataset = available_datasets().get(run["dataset"])
+    if dataset is None or not dataset.sources or pd.isna(run["data_source"]):
+        return True
+    return run["data_source"] in {ALREADY_THERE, *(source.title for source in dataset.sources)}
+
+
+def learns_random_trains(runs: pd.DataFrame) -> "pd.Series[bool]":
+    """Of runs with target spike trains, whether these were drawn at random and do not stand for classes."""
+    known = available_datasets()
+    fixed = [name for name in known if not issubclass(known[name].Parameters, RandomTargetParameters)]
+    return runs["accuracy_last"].isna() & ~runs["dataset"].isin(fixed)
 
 
 def accuracy_title(runs: pd.DataFrame) -> str:

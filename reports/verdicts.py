@@ -29,17 +29,6 @@ class Verdict(StrEnum):
     NOT_REPRODUCED = "not reproduced"
     NOT_RUN = "not run"
 
-    def __str__(self) -> str:
-        return f"{COLOURS[self]} {self.value}"
-
-
-COLOURS = {
-    Verdict.REPRODUCED: "🟢",
-    Verdict.PARTLY: "🟡",
-    Verdict.NOT_REPRODUCED: "🔴",
-    Verdict.NOT_RUN: "⚪",
-}
-
 
 @dataclass(frozen=True)
 class Judgement:

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking, method_title
+from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import draw_methods
-from reports.figures.scales import ROUND_STEPS, stretch, time_axis, time_steps_of, within_bounds
+from reports.figures.scales import stretch, time_axis, time_steps_of, within_bounds
 from reports.figures.style import one_pair_of_axes, style_of
+from reports.model import Note
 from reports.settings import VALUE, swept
 from reports.titles import accuracy_title
 
@@ -32,7 +33,7 @@ def names_of(runs: pd.DataFrame) -> list[str]:
     return sorted({str(method) for method in runs["method"]})
 
 
-def accuracy_of_methods(finished: pd.DataFrame) -> Figure:
+def accuracy_of_methods(finished: pd.DataFrame) -> Drawing:
     """Accuracy of the last epoch, a row a method, the best one on top; for studies with a single T.
 
     Small dots are runs, the marker with its error bar is their mean and standard deviation, written out at the right.
@@ -57,10 +58,10 @@ def accuracy_of_methods(finished: pd.DataFrame) -> Figure:
     steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
     axes.set(xlabel=f"{last_accuracy(finished)}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
     axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])
-    return figure
+    return Drawing(figure, Note("accuracy_figure", {"seeds": seed_counts(finished)}))
 
 
-def accuracy_against_time_steps(finished: pd.DataFrame) -> Figure:
+def accuracy_against_time_steps(finished: pd.DataFrame) -> Drawing:
     """Accuracy of the last epoch against T; error bars are standard deviations over seeds.
 
     Parameters
@@ -82,12 +83,13 @@ def accuracy_against_time_steps(finished: pd.DataFrame) -> Figure:
 
     def finish(axes: Axes) -> None:
         stretch(axes)
-        time_axis(axes, time_steps_of(finished).tolist() or [1])
+        time_axis(axes, FixedLocator(time_steps_of(finished).tolist() or [1]))
 
-    return draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=last_accuracy(finished))
+    figure = draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=last_accuracy(finished))
+    return Drawing(figure, Note("time_steps_figure", {"seeds": seed_counts(finished)}))
 
 
-def accuracy_against_setting(finished: pd.DataFrame) -> Figure | None:
+def accuracy_against_setting(finished: pd.DataFrame) -> Drawing | None:
     """Accuracy of the last epoch against the one setting that was varied; error bars are standard deviations.
 
     Parameters
@@ -97,7 +99,7 @@ def accuracy_against_setting(finished: pd.DataFrame) -> Figure | None:
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if no single setting was varied, see `reports.settings.swept`.
     """
     found = swept(finished)
@@ -125,10 +127,11 @@ def accuracy_against_setting(finished: pd.DataFrame) -> Figure | None:
 
     lines = len(runs[["method", "time_steps"]].drop_duplicates())
     words = setting.replace("_", " ")
-    return draw_methods(names_of(runs), draw, finish, lines=lines, xlabel=words, ylabel=last_accuracy(runs))
+    figure = draw_methods(names_of(runs), draw, finish, lines=lines, xlabel=words, ylabel=last_accuracy(runs))
+    return Drawing(figure, Note("setting_figure", {"seeds": seed_counts(runs)}))
 
 
-def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> Figure | None:
+def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> Drawing | None:
     """Accuracy by the first t time steps against t, a line a method at its largest T; bands are standard deviations.
 
     Parameters
@@ -138,7 +141,7 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> F
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if no spiking method has more than one time step.
     """
     curves = anytime.merge(finished[["run_key", "method", "time_steps"]], on="run_key")
@@ -160,14 +163,15 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> F
 
     def finish(axes: Axes) -> None:
         stretch(axes)
-        time_axis(axes, [step for step in ROUND_STEPS if step <= last])
+        time_axis(axes, LogLocator(subs=(1, 2, 5)))
 
-    return draw_methods(
-        names_of(curves), draw, finish, xlabel="time steps t used for the decision", ylabel=last_accuracy(finished)
-    )
+    xlabel, ylabel = "time steps t used for the decision", last_accuracy(finished)
+    figure = draw_methods(names_of(curves), draw, finish, xlabel=xlabel, ylabel=ylabel)
+    shown = finished[finished["run_key"].isin(curves["run_key"])]
+    return Drawing(figure, Note("anytime_figure", {"seeds": seed_counts(shown)}))
 
 
-def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | None:
+def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Drawing | None:
     """Test accuracy against epochs, mean over seeds with a band of one standard deviation.
 
     Parameters
@@ -177,7 +181,7 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if nothing is known of any epoch.
     """
     curves = epochs.merge(finished[["run_key", "method", "time_steps"]], on="run_key").dropna(subset="test_accuracy")
@@ -203,9 +207,9 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
     lines = len(curves[["method", "time_steps"]].drop_duplicates())
-    return draw_methods(
-        names_of(curves), draw, finish, lines=lines, xlabel="epoch", ylabel=f"{accuracy_title(finished)} (%)"
-    )
+    ylabel = f"{accuracy_title(finished)} (%)"
+    figure = draw_methods(names_of(curves), draw, finish, lines=lines, xlabel="epoch", ylabel=ylabel)
+    return Drawing(figure, Note("training_figure", {"seeds": seed_counts(finished)}))
 
 
 def _band(axes: Axes, mean: pd.Series, std: pd.Series, colour: str) -> None:

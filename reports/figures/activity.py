@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from baselines.method import method_title
+from baselines.method import is_spiking, method_title
 from reports.figures.accuracy import names_of
+from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import grid_of_panels
 from reports.figures.scales import chosen_time_steps
 from reports.figures.style import FONT, INK, SMALL, UNKNOWN, canvas, heading_of, on_top_of, style_of
+from reports.model import Note
 
 ROW_HEIGHT = 0.24
 INSIDE = 15
@@ -36,7 +37,7 @@ def layer_order(rows: pd.DataFrame) -> list[str]:
     return [*(name for name in names if name not in (*numbered, "output")), *numbered, *({"output"} & set(names))]
 
 
-def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> Figure | None:
+def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> Drawing | None:
     """Silent fraction of each layer, a column a layer and a bar a method; error bars are standard deviations.
 
     Parameters
@@ -46,7 +47,7 @@ def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> F
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if no layer of them is known.
     """
     rows = of_chosen_time_steps(finished, layers)
@@ -64,7 +65,7 @@ def silent_fraction_of_layers(finished: pd.DataFrame, layers: pd.DataFrame) -> F
     grid[0, 0].set_yticks(range(len(names)), [method_title(name) for name in names])
     grid[0, 0].set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 100))
     figure.supxlabel("silent pairs of a test sample and a neuron (%)", fontsize=FONT - 1)
-    return figure
+    return Drawing(figure, Note("silent_figure", _facts(finished, rows)))
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, names: list[str], *, written: bool) -> None:
@@ -90,7 +91,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, names: list[str], *, written: bool) ->
     axes.grid(visible=False, axis="y")
 
 
-def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figure | None:
+def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Drawing | None:
     """How often hidden neurons spike n times, a panel a method, with a logarithmic axis of shares.
 
     Parameters
@@ -100,7 +101,7 @@ def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figu
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if none of them are known.
     """
     rows = of_chosen_time_steps(finished, histogram)
@@ -134,4 +135,11 @@ def histogram_of_spikes(finished: pd.DataFrame, histogram: pd.DataFrame) -> Figu
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     figure.supxlabel("spikes of a hidden neuron for one test sample", fontsize=FONT - 1)
     figure.supylabel("share of pairs (%)", fontsize=FONT - 1)
-    return figure
+    return Drawing(figure, Note("spikes_figure", _facts(finished, rows)))
+
+
+def _facts(finished: pd.DataFrame, rows: pd.DataFrame) -> dict[str, object]:
+    """What a caption says of the runs behind some rows: their T, their seeds, and which methods have none."""
+    unknown = sorted({str(name) for name in finished["method"] if is_spiking(str(name))} - set(rows["method"]))
+    seeds = seed_counts(finished[finished["run_key"].isin(rows["run_key"])])
+    return {"time_steps": chosen_time_steps(finished), "unknown": [*map(method_title, unknown)], "seeds": seeds}

@@ -13,13 +13,14 @@ from PIL import Image
 from baselines.method import method_title
 from reports.figures.sequences import draw_cells, frames
 from reports.figures.style import INK, SMALL, WIDTH, style_of
+from reports.model import Note
 
 COLUMNS, ROW_HEIGHT = 3, 1.35
 MILLISECONDS, LAST_MILLISECONDS = 500, 2500
 PIXELS_AN_INCH = 100
 
 
-def animate_outputs(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -> bool:
+def animate_outputs(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -> Note | None:
     """Write a GIF whose frames are stages of training: the target, and the output of each method beside it.
 
     Parameters
@@ -31,16 +32,16 @@ def animate_outputs(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -
 
     Returns
     -------
-    bool
-        Whether there was anything to show; nothing is written otherwise.
+    Note or None
+        Its caption; None if there was nothing to show, and nothing is written.
     """
     images = [_frame(*stage) for stage in frames(finished, rasters)]
     if not images:
-        return False
+        return None
     first, *rest = [image.quantize(64, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]
     first.save(path, save_all=True, append_images=rest, duration=durations, loop=0, optimize=False)
-    return True
+    return Note("learning_figure")
 
 
 def _frame(title: str, outputs: dict[str, np.ndarray], target: np.ndarray) -> Image.Image:

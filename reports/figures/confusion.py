@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 
+from baselines.method import is_spiking, method_title
+from reports.figures.drawing import Drawing
 from reports.figures.raster import OWN
 from reports.figures.scales import chosen_time_steps
 from reports.figures.style import SMALL, one_pair_of_axes
+from reports.model import Note
 
 MOST_WRITTEN = 20
 """Classes whose counts can be read."""
@@ -27,7 +29,7 @@ def run_shown(finished: pd.DataFrame, confusion: pd.DataFrame) -> tuple[str, int
     return str(best["method"]), int(best["time_steps"])
 
 
-def confusion_matrix(finished: pd.DataFrame, confusion: pd.DataFrame) -> Figure | None:
+def confusion_matrix(finished: pd.DataFrame, confusion: pd.DataFrame) -> Drawing | None:
     """Count true classes against decisions of one method, added up over seeds; shades are shares of a class.
 
     Parameters
@@ -37,13 +39,14 @@ def confusion_matrix(finished: pd.DataFrame, confusion: pd.DataFrame) -> Figure 
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if none are known.
     """
     shown = run_shown(finished, confusion)
     if shown is None:
         return None
-    runs = finished[(finished["method"] == shown[0]) & (finished["time_steps"] == shown[1])]
+    method, steps = shown
+    runs = finished[(finished["method"] == method) & (finished["time_steps"] == steps)]
     rows = confusion[confusion["run_key"].isin(runs["run_key"])]
     classes = range(int(max(rows["label"].max(), rows["predicted"].max())) + 1)
     counts = rows.groupby(["label", "predicted"])["count"].sum().unstack(fill_value=0)
@@ -68,4 +71,5 @@ def confusion_matrix(finished: pd.DataFrame, confusion: pd.DataFrame) -> Figure 
     if bar is not None:
         bar.ax.tick_params(labelsize=SMALL)
         bar.set_label("share of the true class (%)", fontsize=SMALL + 1)
-    return figure
+    facts = {"method": method_title(method), "time_steps": steps if is_spiking(method) else None}
+    return Drawing(figure, Note("confusion_figure", {**facts, "runs": rows["run_key"].nunique()}))

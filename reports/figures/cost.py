@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking, method_title
 from reports.figures.accuracy import last_accuracy, names_of
-from reports.figures.scales import round_numbers, stretch, time_axis, within_bounds
+from reports.figures.drawing import Drawing, seed_counts
+from reports.figures.scales import stretch, time_axis, within_bounds
 from reports.figures.style import INK, SMALL, canvas, style_of
+from reports.model import Note
 
 COSTS = {
     "time_steps": "latency in time steps T",
@@ -26,8 +27,10 @@ STEPS, NO_TIME = "time_steps", "no T"
 LEFT = 0.25
 """Part of an axis where a long name does not fit to the left of a point."""
 
-NARROW = 100
-"""Costs within such a factor have ticks at 1, 2, 5, 10, ...; wider ones those of powers of ten."""
+DECADE, NARROW = 10, 100
+"""Costs within the first factor have ticks at equal distances, within the second at 1, 2, 5, 10, ..., else at powers of
+ten.
+"""
 
 MOST_IN_LEGEND = 9
 """With more methods, only those on the front are named, in the figure itself."""
@@ -70,7 +73,7 @@ def pareto_front(cells: pd.DataFrame) -> pd.DataFrame:
     return ordered[ordered["mean"] > best_before]
 
 
-def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Figure | None:
+def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Drawing | None:
     """Accuracy against costs, a panel each; the front of what nothing beats is drawn as steps, and its points named.
 
     Parameters
@@ -82,7 +85,7 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Figur
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if all are left out.
     """
     tables = {cost: cells_against(finished, cost) for cost in costs}
@@ -108,18 +111,21 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Figur
             frameon=False,
             fontsize=SMALL,
         )
-    return figure
+    facts = {"costs": costs, "methods_are_named": finished["method"].nunique() > MOST_IN_LEGEND}
+    return Drawing(figure, Note("cost_figure", {**facts, "seeds": seed_counts(finished)}))
 
 
 def _cost_axis(axes: Axes, cost: str, cells: pd.DataFrame) -> None:
     axes.set_xlabel(COSTS[cost])
     axes.margins(x=0.12, y=0.12)
     if cost == STEPS:
-        time_axis(axes, sorted(cells["cost"].unique()))
+        time_axis(axes, FixedLocator(sorted(cells["cost"].unique())))
         return
     axes.set_xscale("log")
-    if cells["cost"].max() < NARROW * cells["cost"].min():
-        axes.set_xticks(round_numbers(cells["cost"].min(), cells["cost"].max()))
+    ratio = cells["cost"].max() / cells["cost"].min()
+    if ratio < NARROW:
+        few_ticks = MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
+        axes.xaxis.set_major_locator(few_ticks if ratio < DECADE else LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter("{x:g}")
 

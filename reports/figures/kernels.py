@@ -1,11 +1,12 @@
 """Speed of the kernels against the number of time steps."""
 
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
+from reports.figures.drawing import Drawing
 from reports.figures.scales import time_axis
 from reports.figures.style import INK, UNKNOWN, one_pair_of_axes, style_of
+from reports.model import Note
 
 TITLES = {
     "reference": ("reference\nin PyTorch", "center"),
@@ -15,7 +16,7 @@ TITLES = {
 """What each is called in the figure, and where beside its last point."""
 
 
-def kernel_speed(kernels: pd.DataFrame) -> Figure | None:
+def kernel_speed(kernels: pd.DataFrame) -> Drawing | None:
     """Nanoseconds a neuron and time step, forward and backward together, against T.
 
     Parameters
@@ -25,7 +26,7 @@ def kernel_speed(kernels: pd.DataFrame) -> Figure | None:
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if there are no times.
     """
     if kernels.empty:
@@ -52,10 +53,11 @@ def kernel_speed(kernels: pd.DataFrame) -> Figure | None:
             color=colours[what],
             annotation_clip=False,
         )
-    time_axis(axes, sorted(kernels["time_steps"].unique()))
+    time_axis(axes, FixedLocator(sorted(kernels["time_steps"].unique())))
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="time steps T", ylabel="ns a neuron and time step")
-    return figure
+    machines = sorted(set(kernels[["processor", "threads"]].itertuples(index=False, name=None)))
+    return Drawing(figure, Note("kernels_figure", {"machines": machines}))

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from reports.figures.activity import layer_order, of_chosen_time_steps
+from reports.figures.drawing import Drawing
 from reports.figures.style import FONT, INK, SMALL, canvas, heading_of, style_of
+from reports.model import Note
 
 MOST_METHODS, LONG = 4, 30
 """Methods beside each other; longer windows than so many steps have the whole width for one."""
@@ -24,7 +25,7 @@ OWN = "tssl_bp"
 """The method that comes first."""
 
 
-def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure | None:
+def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Drawing | None:
     """Draw a column a method and a row a layer, the output on top; a dark cell is a spike, time goes to the right.
 
     Parameters
@@ -34,13 +35,14 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure |
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None if there are none.
     """
     rows = of_chosen_time_steps(finished, raster)
     if rows.empty:
         return None
     steps = int(rows["time_steps"].iloc[0])
+    samples, seeds = (sorted(set(rows[column])) for column in ("sample", "seed"))
     names = shown_methods(rows, 1 if steps > LONG else MOST_METHODS)
     rows = rows[rows["method"].isin(names)]
     layers = [*layer_order(rows)][::-1]
@@ -67,7 +69,8 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Figure |
     for row, layer in enumerate(layers):
         grid[row, 0].set_ylabel(f"{layer}\n{sizes[layer]:,}", fontsize=SMALL, rotation=0, ha="right", va="center")
     figure.supxlabel("time step", fontsize=FONT - 1)
-    return figure
+    facts = {"samples": samples, "most_neurons": MOST_NEURONS, "time_steps": steps, "seeds": seeds}
+    return Drawing(figure, Note("raster_figure", facts))
 
 
 def shown_methods(rows: pd.DataFrame, most: int) -> list[str]:

@@ -11,22 +11,21 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from baselines.method import method_title
 from reports.cells import PROBLEM
+from reports.figures.drawing import Drawing
 from reports.figures.panels import grid_of_panels
 from reports.figures.style import FONT, INK, SMALL, canvas, style_of
-from reports.titles import dataset_title
+from reports.model import Note
+from reports.titles import dataset_title, learns_random_trains
 from tssl_core.architecture import parse_architecture
 
 SCALES = {"patterns": "patterns", "time_steps": "time steps T", "depth": "hidden layers"}
 """What makes a problem harder, one thing at a time."""
 
-PICTURE = "raster_image"
-"""The dataset whose targets are fun to look at; rasters are of it where it was run."""
-
 MOST_ROWS, SHOWN_EPOCHS = 8, 3
 """Methods, and stages of training, of a picture of outputs."""
 
 
-def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | None:
+def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Drawing | None:
     """Mean van Rossum distance of outputs and targets against epochs, a panel and scale a problem, a band over seeds.
 
     Parameters
@@ -36,13 +35,15 @@ def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
     """
     if "test_van_rossum" not in epochs:
         return None
-    curves = epochs.merge(finished[["run_key", "method", *PROBLEM]], on="run_key").dropna(subset="test_van_rossum")
+    curves = epochs.merge(finished[["run_key", "method", "accuracy_last", *PROBLEM]], on="run_key").dropna(
+        subset="test_van_rossum"
+    )
     if curves.empty:
         return None
     problems = list(curves.groupby(PROBLEM, sort=True))
     figure, panels = grid_of_panels(len(problems), same_heights=False)
     for axes, (_, points) in zip(panels, problems, strict=True):
-        axes.set_title(_in_words(points.iloc[0]), fontsize=SMALL - 1)
+        axes.set_title(_describe_problem(points), fontsize=SMALL - 1)
         for name, of_method in points.groupby("method", sort=True):
             _curve(axes, str(name), of_method.groupby("epoch")["test_van_rossum"])
         axes.set_ylim(bottom=0)
@@ -50,10 +51,10 @@ def distance_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Figure | No
     _legend(figure, curves["method"])
     figure.supxlabel("epoch", fontsize=FONT)
     figure.supylabel("van Rossum distance", fontsize=FONT)
-    return figure
+    return Drawing(figure, Note("distance_figure"))
 
 
-def reach(finished: pd.DataFrame) -> Figure | None:
+def reach(finished: pd.DataFrame) -> Drawing | None:
     """Runs whose outputs all were their targets after some epoch, against what makes that harder; one thing at a time.
 
     Parameters
@@ -63,7 +64,7 @@ def reach(finished: pd.DataFrame) -> Figure | None:
 
     Returns
     -------
-    Figure or None
+    Drawing or None
         None unless at least one of `SCALES` has several values with the others as in most runs.
     """
     runs = finished.assign(depth=finished["architecture"].map(lambda text: len(parse_architecture(text).layers)))
@@ -88,10 +89,10 @@ def reach(finished: pd.DataFrame) -> Figure | None:
         axes.set(xlabel=SCALES[name], ylim=(-5, 105))
     grid[0, 0].set_ylabel("runs that became exact (%)")
     _legend(figure, finished["method"])
-    return figure
+    return Drawing(figure, Note("reach_figure"))
 
 
-def outputs_while_learning(finished: pd.DataFrame, rasters: pd.DataFrame) -> Figure | None:
+def outputs_while_learning(finished: pd.DataFrame, rasters: pd.DataFrame) -> Drawing | None:
     """Target, and outputs of each method early, midway and at the end; a row a neuron, time to the right.
 
     Parameters
@@ -117,16 +118,20 @@ def outputs_while_learning(finished: pd.DataFrame, rasters: pd.DataFrame) -> Fig
         grid[row, 0].set_ylabel(
             method_title(name).replace(", ", "\n"), fontsize=SMALL - 1, rotation=0, ha="right", va="center"
         )
-    return figure
+    return Drawing(figure, Note("outputs_figure"))
 
 
 def shown_rasters(finished: pd.DataFrame, rasters: pd.DataFrame) -> pd.DataFrame:
-    """Rasters of one sample of one problem with their runs' methods: the picture, or what most methods have."""
+    """Rasters of one sample of one problem with their runs' methods: a target that is not drawn, or what most have."""
     known = finished[finished["run_key"].isin(rasters["run_key"])]
     if known.empty:
         return rasters.iloc[:0]
     methods = known.groupby(PROBLEM)["method"].transform("nunique")
-    order = known.assign(_other=known["dataset"] != PICTURE, _few=-methods, _short=-known["time_steps"].astype(int))
+    order = known.assign(
+        _other=learns_random_trains(known) | known["accuracy_last"].notna(),
+        _few=-methods,
+        _short=-known["time_steps"].astype(int),
+    )
     first = order.sort_values(["_other", "_few", "_short", *PROBLEM], kind="stable").iloc[0]
     same = known[np.logical_and.reduce([known[name] == first[name] for name in PROBLEM])]
     columns = ["run_key", "method", "time_steps", "van_rossum"]
@@ -181,9 +186,10 @@ def _legend(figure: Figure, methods: pd.Series) -> None:
     figure.legend(handles, titles, loc="outside upper center", ncols=4, frameon=False, fontsize=SMALL)
 
 
-def _in_words(first: pd.Series) -> str:
+def _describe_problem(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
     layers = f"{first['architecture']}, T = {first['time_steps']}"
-    if first["dataset"] == "spike_patterns":
+    if learns_random_trains(runs).all():
         return f"{first['patterns']:.0f} pattern{'s' if first['patterns'] != 1 else ''}, {layers}"
     return f"{dataset_title(first['dataset'])},\n{layers}"
 

@@ -8,6 +8,7 @@ from baselines.method import method_title
 from reports.cells import PROBLEM
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, cells_of, number, share, without_constant, without_empty
+from reports.titles import learns_random_trains
 
 EQUAL_PROBLEM = [*PROBLEM, "protocol", "epochs"]
 """What runs must have in common for their outputs to be after the same targets, as long."""
@@ -63,13 +64,13 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
     finished : DataFrame
         Finished runs with target spike trains.
     """
-    single = finished["patterns"] == 1
-    random = finished["dataset"] == "spike_patterns"
+    single, random = finished["patterns"] == 1, learns_random_trains(finished)
+    recognised = finished["accuracy_last"].notna()
     kinds: dict[str, tuple[pd.Series, str, Callable[[pd.Series], str]]] = {
         "one pattern, all exact": (random & single, "steps_to_exact", _reached),
         "several patterns, all exact": (random & ~single, "steps_to_exact", _reached),
-        "picture, van Rossum": (finished["dataset"] == "raster_image", "van_rossum", number),
-        "classes, recognised %": (finished["dataset"] == "spike_classes", "accuracy_last", share),
+        "picture, van Rossum": (~random & ~recognised, "van_rossum", number),
+        "classes, recognised %": (recognised, "accuracy_last", share),
     }
     rows = []
     for method, runs in finished.groupby("method", sort=True):

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.figures import gallery, sequence_gallery
+from reports.model import Note
 
 
 @pytest.fixture
@@ -18,10 +19,10 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         for kind in ("png", "svg"):
             (folder / f"{stem}.{kind}").write_bytes(b"")
 
-    def animate(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -> bool:
+    def animate(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -> Note:
         del finished, rasters
         path.write_bytes(b"")
-        return True
+        return Note("learning_figure")
 
     monkeypatch.setattr(sequence_gallery, "animate_outputs", animate)
     for module in (gallery, sequence_gallery):

@@ -5,7 +5,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.tracking import CONFIG_COLUMNS, RUN_COLUMNS
+from reports.contents import report_of
 from reports.load import Results, _results
+from reports.templating import report_to_markdown
 
 
 def run_row(**changes: Any) -> dict[str, Any]:
@@ -26,3 +28,8 @@ def results_of(*runs: dict[str, Any]) -> Results:
     steps = [(run["run_key"], step, 0.1 * step) for run in runs for step in range(1, int(run["time_steps"]) + 1)]
     anytime = pd.DataFrame(steps, columns=["run_key", "step", "accuracy"])
     return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)
+
+
+def markdown_of(results: Results) -> str:
+    """The report without figures."""
+    return report_to_markdown(report_of(results, title="Made"))

@@ -1,7 +1,7 @@
 """Commands that differ in the methods they choose are said as one."""
 
 from benchmarks.study import command_line
-from reports.commands import merged
+from reports.commands import merge_commands
 
 
 def command(*overrides: str) -> str:
@@ -16,7 +16,7 @@ def test_commands_that_choose_other_methods_become_one_that_chooses_all() -> Non
         command('grid.method=["ann","tssl_bp:clamp-10"]'),
         command('grid.method=["tssl_bp"]'),
     ]
-    assert merged(commands) == [
+    assert merge_commands(commands) == [
         command('grid.method=["tssl_bp","ann","tssl_bp:clamp-10"]'),
         command('grid.method=["tssl_bp"]', rate),
     ]
@@ -31,4 +31,4 @@ def test_commands_that_differ_otherwise_or_say_it_in_another_way_stay_as_they_ar
         command("grid.seed=[0]"),
         "tssl run 'unbalanced",
     ]
-    assert merged([*commands, *commands]) == commands
+    assert merge_commands([*commands, *commands]) == commands

@@ -1,7 +1,5 @@
 """Accuracy against cost: cells, and the front of those that nothing beats."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,9 +34,9 @@ def test_cells_are_means_over_seeds_and_methods_without_time_have_no_t() -> None
 
 def texts_of(*runs: dict[str, object], cost: str = "energy_nj") -> tuple[set[str], set[str]]:
     """What is written at points, and in the legend."""
-    figure = accuracy_against_cost(results_of(*runs).finished, (cost,))
-    assert figure is not None
-    figure.savefig(io.BytesIO(), format="svg")
+    drawing = accuracy_against_cost(results_of(*runs).finished, (cost,))
+    assert drawing is not None
+    figure = drawing.figure
     points = {text.get_text() for text in figure.axes[0].texts}
     return points, {text.get_text() for legend in figure.legends for text in legend.get_texts()}
 
@@ -63,8 +61,16 @@ def test_of_many_methods_those_on_the_front_are_named_beside_their_points() -> N
 def test_costs_that_are_known_of_a_single_cell_are_not_drawn() -> None:
     finished = results_of(run_row(energy_nj=1.0), run_row(method="stbp")).finished
     assert accuracy_against_cost(finished, ("energy_nj",)) is None
-    figure = accuracy_against_cost(
-        results_of(run_row(), run_row(time_steps="2")).finished, ("time_steps", "latency_ms")
-    )
-    assert figure is not None
-    assert [axes.get_xlabel() for axes in figure.axes] == ["latency in time steps T"]
+    both = results_of(run_row(), run_row(time_steps="2")).finished
+    drawing = accuracy_against_cost(both, ("time_steps", "latency_ms"))
+    assert drawing is not None
+    assert [axes.get_xlabel() for axes in drawing.figure.axes] == ["latency in time steps T"]
+
+
+@pytest.mark.parametrize(("dearer", "expected"), [(2.0, [1.5]), (20.0, [2, 5, 10]), (500.0, [10, 100])])
+def test_costs_near_each_other_have_ticks_between_the_powers_of_ten(dearer: float, expected: list[float]) -> None:
+    runs = [run_row(energy_nj=1.01), run_row(method="stbp", energy_nj=dearer)]
+    drawing = accuracy_against_cost(results_of(*runs).finished, ("energy_nj",))
+    assert drawing is not None
+    ticks = drawing.figure.axes[0].get_xticks()
+    assert [tick for tick in ticks if 1.01 < tick < dearer] == pytest.approx(expected)

@@ -15,10 +15,9 @@ from benchmarks.tracking import config_row
 from reports.dated import as_published_first, version_of
 from reports.ledger import ledger
 from reports.load import Results, _results
-from reports.render import write_report
 from reports.settings import distinctions, given
 from reports.tables import comparison_table, early_stopping_table, factor_table
-from tests.reports.made import run_row
+from tests.reports.made import markdown_of, run_row
 
 CNN = "fashion_mnist_cnn"
 
@@ -143,9 +142,8 @@ def test_the_single_changes_lead_from_september_to_the_last_version() -> None:
     assert set().union(*changed) == {key for key, value in flat["all"].items() if value != flat["none"][key]}
 
 
-@pytest.mark.usefixtures("blank_figures")
-def test_a_report_has_the_tables_of_configurations_by_date(tmp_path: Any) -> None:
+def test_a_report_has_the_tables_of_configurations_by_date() -> None:
     made = results(row(SEPTEMBER, 0, 0.93), row(WITH_DEFAULT), row(LAST), curve=CURVE)
-    text = write_report(made, tmp_path, title="Made").read_text()
+    text = markdown_of(made)
     assert "## Changes to a configuration of the authors" in text
     assert "## Early stopping" in text

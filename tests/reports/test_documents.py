@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.claims import all_claims
-from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, write_again, written
+from reports.documents import DOCUMENTS, ROOT, Studies, committed, folders, replace_blocks, write_again
 from reports.markdown import figures_in
 from reports.recheck import config_of, rows_of
 from reports.render import REPORT_FILE
@@ -27,7 +27,7 @@ def readme() -> str:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_tables_of_a_document_are_those_of_the_committed_files(path: Path, studies: Studies) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text == written(text, DOCUMENTS[path](studies)), "run: python -m reports.documents"
+    assert text == replace_blocks(text, DOCUMENTS[path](studies)), "run: python -m reports.documents"
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
@@ -97,7 +97,7 @@ def test_a_number_that_no_table_has_is_found() -> None:
 
 def test_a_text_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks <!-- here: begin -->"):
-        written("no markers", {"here": "new"})
-    assert written("a<!-- here: begin -->old<!-- here: end -->z", {"here": "new"}) == (
+        replace_blocks("no markers", {"here": "new"})
+    assert replace_blocks("a<!-- here: begin -->old<!-- here: end -->z", {"here": "new"}) == (
         "a<!-- here: begin -->\n\nnew\n\n<!-- here: end -->z"
     )

@@ -1,6 +1,5 @@
 """Figures: the right one for a study, everything on it legible."""
 
-import io
 import itertools
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,10 @@ from reports.figures.accuracy import (
 from reports.figures.activity import histogram_of_spikes, silent_fraction_of_layers
 from reports.figures.confusion import confusion_matrix
 from reports.figures.cost import accuracy_against_cost
+from reports.figures.drawing import Drawing
 from reports.figures.panels import MANY
 from reports.figures.raster import spikes_of_a_sample
-from reports.figures.scales import DIGITS_APART, LEAST_SPAN, NEAREST, AccuracyLocator, round_numbers, stretched
+from reports.figures.scales import LEAST_SPAN, AccuracyLocator
 from reports.figures.style import WIDTH, brightness, canvas, on_top_of, save, styles
 from reports.load import Results
 from tests.reports.made import results_of, run_row
@@ -35,11 +35,11 @@ from tests.reports.made_details import with_details
 VARIANTS = sorted(name for name in styles() if name.startswith("tssl_bp"))[: MANY + 2]
 
 
-def drawn(figure: Figure | None) -> Figure:
+def drawn(drawing: Drawing | None) -> Figure:
     """Lay a figure out that is there."""
-    assert figure is not None
-    figure.savefig(io.BytesIO(), format="png")
-    return figure
+    assert drawing is not None
+    drawing.figure.draw_without_rendering()
+    return drawing.figure
 
 
 def curves(results: Results) -> Figure:
@@ -93,7 +93,7 @@ def test_the_accuracy_after_each_step_is_drawn_of_each_method_at_its_largest_tim
     line = next(line for line in figure.axes[0].lines if line.get_label() == "TSSL-BP, T = 5")
     assert np.asarray(line.get_xdata()).tolist() == [1, 2, 3, 4, 5]
     assert np.asarray(line.get_ydata()).tolist() == pytest.approx([20, 30, 40, 50, 60])
-    assert figure.axes[0].get_xticks().tolist() == [1, 2, 5]
+    assert [tick for tick in figure.axes[0].get_xticks() if 1 <= tick <= 5] == [1, 2, 5]
 
 
 def test_methods_of_which_the_accuracy_after_each_step_is_not_known_have_no_panel() -> None:
@@ -113,7 +113,7 @@ def test_a_single_seed_has_neither_bands_nor_error_bars() -> None:
     assert [len(bar) for bar in bars] == [0, 2]
 
 
-def stressed() -> list[Figure | None]:
+def stressed() -> list[Drawing | None]:
     """Figures with long names, many layers and large layers."""
     results = results_of(
         *(run_row(method=name, accuracy_last=0.8 + 0.01 * n, latency_ms=0.1 + n) for n, name in enumerate(VARIANTS))
@@ -170,32 +170,22 @@ def test_every_method_has_its_own_colour_that_is_seen_on_white_and_under_text() 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (5, 97.5, [20, 50, 70, 80, 90, 95, 97]),
-        (81.9, 89.3, [82, 83, 84, 85, 86, 87, 88, 89]),
+        (5, 97.5, [50, 80, 90, 95]),
+        (60, 99.9, [80, 90, 95, 98, 99, 99.5]),
+        (81.9, 89.3, [82, 84, 86, 88]),
         (97.5, 98.5, [97.6, 97.8, 98.0, 98.2, 98.4]),
-        (98, 102, [98, 99, 99.5, 100]),
+        (98, 102, [98, 98.5, 99, 99.5, 100]),
     ],
 )
-def test_ticks_of_accuracy_are_round_have_room_and_end_at_100(low: float, high: float, expected: list[float]) -> None:
+def test_ticks_of_accuracy_are_round_and_end_at_100(low: float, high: float, expected: list[float]) -> None:
     ticks = AccuracyLocator().tick_values(low, high)
-    assert ticks == expected
-    assert np.diff(stretched(np.array(ticks))).min() >= NEAREST * (stretched(min(high, 100)) - stretched(low))
+    assert [tick for tick in ticks if low <= tick <= high] == pytest.approx(expected)
 
 
 def test_an_axis_of_accuracy_does_not_blow_a_small_difference_up() -> None:
     figure = drawn(accuracy_of_methods(results_of(run_row(), run_row(method="stbp", accuracy_last=0.8901)).finished))
     low, high = figure.axes[0].get_xlim()
     assert high - low >= LEAST_SPAN
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [(0.015, 0.11, [0.02, 0.03, 0.05, 0.1]), (0.0061, 0.0137, [0.007, 0.01]), (2.1, 2.9, [2.2, 2.5, 2.8])],
-)
-def test_ticks_of_costs_are_round_and_have_room(low: float, high: float, expected: list[float]) -> None:
-    ticks = round_numbers(low, high)
-    assert ticks == expected
-    assert np.diff(np.log(ticks)).min() >= DIGITS_APART * np.log(high / low)
 
 
 def test_layers_that_do_not_spike_say_so_instead_of_showing_a_bar() -> None:
@@ -247,8 +237,7 @@ def test_a_figure_is_written_as_png_and_svg_with_the_same_bytes_each_time(tmp_pa
     results = with_details(results_of(run_row(), run_row(seed="1")))
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        figure = spikes_of_a_sample(results.finished, results.raster)
-        assert figure is not None
+        figure = drawn(spikes_of_a_sample(results.finished, results.raster))
         save(figure, tmp_path / name, "made")
         # A layout is not the same to the last digit each time.
         places = [place for axes in figure.axes for place in axes.get_position().bounds]

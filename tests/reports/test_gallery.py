@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -10,13 +11,15 @@ from matplotlib.figure import Figure
 
 from baselines.method import method_title
 from reports.figures import gallery
-from reports.figures.captions import seeds_in_words
-from reports.figures.gallery import LEFT_OUT, FigureSection, draw_figures
+from reports.figures.drawing import seed_counts
+from reports.figures.gallery import LEFT_OUT, draw_figures
 from reports.figures.style import heading_of, style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
+from reports.model import Note, Picture
 from reports.render import write_report
 from reports.settings import told_apart
+from reports.templating import note_text
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import with_details
 
@@ -38,8 +41,27 @@ def unsaved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     return saved
 
 
-def sections_of(results: Results) -> dict[str, FigureSection]:
-    return {section.stem: section for section in draw_figures(results, Path("unused"))}
+class Shown(NamedTuple):
+    heading: str
+    alt: str
+    caption: str
+
+
+def sections_of(results: Results) -> dict[str, Shown]:
+    """What there is to show by the stem of its file, and under the empty stem what is left out."""
+    shown = {}
+    for section in draw_figures(results, Path("unused")):
+        (block,) = section.blocks
+        if isinstance(block, Picture):
+            shown[block.stem] = Shown(section.title, block.alt, words_of(block.caption))
+        else:
+            assert isinstance(block, Note)
+            shown[""] = Shown(section.title, "", note_text(block))
+    return shown
+
+
+def words_of(note: Note) -> str:
+    return " ".join(note_text(note).split())
 
 
 def stems(*suffixes: str, begin: str = "fashion_mnist") -> set[str]:
@@ -121,11 +143,12 @@ def test_without_any_finished_run_there_are_no_figures() -> None:
 )
 def test_a_caption_says_over_how_many_seeds_and_what_bands_are(seeds: list[list[str]], expected: str) -> None:
     runs = [run_row(method=name, seed=s) for name, of in zip(("stbp", "tssl_bp"), seeds, strict=True) for s in of]
-    assert seeds_in_words(results_of(*runs).finished, "bands") == expected
+    note = Note("training_figure", {"seeds": seed_counts(results_of(*runs).finished)})
+    assert words_of(note) == f"{expected} The axis of accuracy is stretched towards 100 %."
 
 
 def test_the_report_shows_each_png_with_a_link_to_its_svg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.render.write_page", Path.exists)
+    monkeypatch.setattr("reports.render.image_address", lambda *_: "")
     text = write_report(results_of(run_row()), tmp_path, title="Made").read_text()
     assert (
         "## Accuracy: FashionMNIST\n\n"

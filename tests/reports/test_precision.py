@@ -5,10 +5,9 @@ from typing import Any
 
 from reports.compare import FACTS
 from reports.ledger import ledger
-from reports.render import _precision
 from reports.settings import distinctions, of_main_setting
 from reports.tables import ablation_table, comparison_table, difference_table
-from tests.reports.made import results_of, run_row
+from tests.reports.made import markdown_of, results_of, run_row
 
 
 def runs_in(precision: str, *seeds: str, **changes: Any) -> list[dict[str, Any]]:
@@ -46,13 +45,11 @@ def test_a_difference_between_runs_of_several_names_all_of_them() -> None:
 
 
 def test_the_top_of_a_report_says_it_and_names_means_over_several() -> None:
-    same = results_of(*runs_in("tf32", "0", "1")).runs
-    assert _precision(same) == "Convolutions and matrix products: tf32."
-    mixed = results_of(*runs_in("float32", "0", "1"), *runs_in("tf32", "2")).runs
-    assert _precision(mixed) == (
-        "Convolutions and matrix products: float32 in 2 runs, tf32 in 1 runs. "
-        "Means over runs of both: TSSL-BP (float32, tf32)."
-    )
+    same = markdown_of(results_of(*runs_in("tf32", "0", "1")))
+    assert "Convolutions and matrix products: tf32.\n" in same
+    mixed = markdown_of(results_of(*runs_in("float32", "0", "1"), *runs_in("tf32", "2")))
+    assert "Convolutions and matrix products: float32 in 2 runs, tf32 in 1 runs. Means over runs of both" in mixed
+    assert "runs of both: TSSL-BP (float32, tf32)." in mixed
 
 
 def test_each_precision_is_set_beside_the_default_and_not_beside_the_most_accurate() -> None:

@@ -7,9 +7,8 @@ import pytest
 from benchmarks.study import PROFILES, load_study
 from reports.load import ReportError
 from reports.published import published_for, published_results, read_published
-from reports.render import write_report
 from reports.tables import published_table
-from tests.reports.made import results_of, run_row
+from tests.reports.made import markdown_of, results_of, run_row
 
 
 def test_published_values_are_looked_up_by_network_and_time_steps() -> None:
@@ -116,9 +115,8 @@ def test_published_rows_say_how_sure_they_are_and_whether_we_ran_the_same(tmp_pa
     assert table["network"].tolist() == ["20", "20", "20", "30"]
 
 
-@pytest.mark.usefixtures("blank_figures")
-def test_a_report_lists_all_published_results_of_its_datasets_and_none_of_ours(tmp_path: Path) -> None:
-    text = write_report(results_of(run_row(accuracy_best=0.8765)), tmp_path, title="Made").read_text()
+def test_a_report_lists_all_published_results_of_its_datasets_and_none_of_ours() -> None:
+    text = markdown_of(results_of(run_row(accuracy_best=0.8765)))
     same = text.partition("## Published results: FashionMNIST, 400-400")[2].partition("##")[0]
     other = text.partition("## Published results: FashionMNIST, other networks")[2].partition("##")[0]
     assert "87.65" in text
@@ -128,5 +126,5 @@ def test_a_report_lists_all_published_results_of_its_datasets_and_none_of_ours(t
     for part in ("92.69 ± 0.09", "400-R400, recurrent", "from memory"):
         assert part in other
     assert "MNIST, 15C5" not in text
-    nothing = write_report(results_of(run_row(dataset="digits")), tmp_path, title="Made").read_text()
+    nothing = markdown_of(results_of(run_row(dataset="digits")))
     assert "None are known for these datasets." in nothing

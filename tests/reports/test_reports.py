@@ -8,7 +8,7 @@ from reports.figures.accuracy import accuracy_of_methods
 from reports.load import ReportError, results_from_csv
 from reports.render import write_report
 from reports.tables import comparison_table, unfinished_table
-from tests.reports.made import results_of, run_row
+from tests.reports.made import markdown_of, results_of, run_row
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -73,7 +73,7 @@ def test_a_finished_run_counts_before_a_failed_one_and_a_later_one_before_an_ear
     assert results.runs["accuracy_best"].tolist() == [0.6]
 
 
-def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> None:
+def test_runs_without_a_result_are_listed_with_their_reason() -> None:
     results = results_of(run_row(), run_row(seed="1", status="failed", accuracy_best=None, reason="out of | memory"))
     assert unfinished_table(results.runs, results.epochs).to_dict("records") == [
         {
@@ -87,7 +87,7 @@ def test_runs_without_a_result_are_listed_with_their_reason(tmp_path: Path) -> N
             "reason": "out of | memory",
         }
     ]
-    text = write_report(results, tmp_path, title="Made").read_text()
+    text = markdown_of(results)
     assert "## Runs without a result" in text
     assert r"out of \| memory" in text
 
@@ -106,10 +106,10 @@ def test_figures_that_a_report_no_longer_shows_are_removed_and_other_files_are_n
     assert mine.exists()
 
 
-def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_published(tmp_path: Path) -> None:
+def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_published() -> None:
     on_test, held_out = results_of(run_row()), results_of(run_row(evaluate_on="held_out"))
-    apart = write_report(held_out, tmp_path / "apart", title="Made").read_text()
-    usual = write_report(on_test, tmp_path / "usual", title="Made").read_text()
+    apart = markdown_of(held_out)
+    usual = markdown_of(on_test)
     assert "did not look at the test set" in apart
     assert "did not look at the test set" not in usual
     assert ["| claim " in text for text in (apart, usual)] == [False, True]
@@ -117,13 +117,13 @@ def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_publis
     assert ["89.75 ± 0.03" in text for text in accuracies] == [False, True]
     published = [text.partition("## Published results")[2] for text in (apart, usual)]
     assert ["| run " in text for text in published] == [False, True]
-    (axes,) = accuracy_of_methods(held_out.finished).axes
+    (axes,) = accuracy_of_methods(held_out.finished).figure.axes
     assert axes.get_xlabel() == "held-out accuracy after the last epoch (%), T = 5"
 
 
-def test_a_report_without_any_finished_run_says_so(tmp_path: Path) -> None:
+def test_a_report_without_any_finished_run_says_so() -> None:
     results = results_of(run_row(status="diverged", accuracy_last=None, accuracy_best=None, reason="loss is nan"))
-    assert "No run has finished yet." in write_report(results, tmp_path, title="Made").read_text()
+    assert "No run has finished yet." in markdown_of(results)
 
 
 def test_an_unknown_method_and_dataset_are_reported_under_their_own_names(tmp_path: Path) -> None:

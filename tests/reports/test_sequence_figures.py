@@ -13,7 +13,8 @@ from reports.figures.animation import animate_outputs
 from reports.figures.sequence_gallery import draw_sequence_figures
 from reports.figures.sequences import cells_of, distance_curves, outputs_while_learning, reach, shown_rasters, stages_of
 from reports.load import Results
-from reports.page import write_page
+from reports.model import Picture
+from reports.render import image_address
 from tests.reports.made import results_of, run_row
 
 TARGET = ("0100", "0010")
@@ -41,7 +42,9 @@ def learnt(**changes: Any) -> dict[str, Any]:
         "patterns": 1.0,
         "exact_match": 1.0,
     }
-    row = run_row(**{**row, "van_rossum": 0.1, "steps_to_exact": 20.0, "accuracy_best": None, **changes})
+    row = run_row(
+        **{**row, "van_rossum": 0.1, "steps_to_exact": 20.0, "accuracy_best": None, "accuracy_last": None, **changes}
+    )
     return {**row, "run_key": f"{row['run_key']}{row['patterns']}"}
 
 
@@ -56,8 +59,9 @@ def test_a_raster_of_an_epoch_is_what_the_network_did_and_epoch_0_is_its_target(
 
 def test_outputs_show_what_is_right_and_what_is_wrong_beside_the_target() -> None:
     results = made(learnt(), learnt(method="stbp"))
-    figure = outputs_while_learning(results.finished, results.output_rasters)
-    assert figure is not None
+    drawing = outputs_while_learning(results.finished, results.output_rasters)
+    assert drawing is not None
+    figure = drawing.figure
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert titles == ["epoch 1", "epoch 2", "epoch 4", "target"]
     half = np.asarray(figure.axes[1].images[0].get_array())
@@ -75,8 +79,9 @@ def test_the_picture_is_shown_where_it_was_run_else_what_most_methods_were_run_o
 
 def test_distances_have_a_panel_for_each_problem_that_begins_at_0() -> None:
     results = made(learnt(), learnt(method="stbp"), learnt(patterns=4.0, seed="1"))
-    figure = distance_curves(results.finished, results.epochs)
-    assert figure is not None
+    drawing = distance_curves(results.finished, results.epochs)
+    assert drawing is not None
+    figure = drawing.figure
     assert [axes.get_title() for axes in figure.axes] == ["1 pattern, 20, T = 4", "4 patterns, 20, T = 4"]
     assert [axes.get_ylim()[0] for axes in figure.axes] == [0.0, 0.0]
     assert len(figure.axes[0].lines) > len(figure.axes[1].lines) - 2  # the first also has the legend's
@@ -85,8 +90,9 @@ def test_distances_have_a_panel_for_each_problem_that_begins_at_0() -> None:
 def test_reach_is_the_share_of_runs_that_became_exact_against_one_thing_at_a_time() -> None:
     rows = [learnt(seed=str(seed)) for seed in range(4)]
     rows += [learnt(seed=str(seed), patterns=4.0, steps_to_exact=9.0 if seed else None) for seed in range(4)]
-    figure = reach(made(*rows).finished)
-    assert figure is not None
+    drawing = reach(made(*rows).finished)
+    assert drawing is not None
+    figure = drawing.figure
     (axes,) = figure.axes
     assert axes.get_xlabel() == "patterns"
     assert axes.lines[0].get_ydata().tolist() == [100.0, 75.0]  # type: ignore[union-attr]
@@ -111,8 +117,9 @@ def test_the_animation_has_a_frame_a_stage_and_the_same_bytes_again(tmp_path: Pa
         assert image.n_frames == 3  # type: ignore[attr-defined]
 
 
-def test_the_page_holds_the_animation_itself(tmp_path: Path) -> None:
+def test_a_page_holds_the_animation_itself(tmp_path: Path) -> None:
     sections = draw_sequence_figures(made(learnt()), tmp_path)
-    assert [section.stem for section in sections if section.animated] == ["sequences_learning"]
-    (tmp_path / "report.md").write_text("# A\n\n![b](sequences_learning.gif)\n")
-    assert 'src="data:image/gif;base64,' in write_page(tmp_path / "report.md").read_text()
+    pictures = [block for section in sections for block in section.blocks if isinstance(block, Picture)]
+    (animated,) = [picture for picture in pictures if picture.animated]
+    assert animated.stem == "sequences_learning"
+    assert image_address(animated, tmp_path).startswith("data:image/gif;base64,")

@@ -188,9 +188,9 @@ def test_methods_by_the_one_setting_that_was_varied_leave_a_gap_and_leave_out_wh
             "learning_rate = 0.2": "75.00 ± 7.07",
         },
     ]
-    figure = accuracy_against_setting(finished)
-    assert figure is not None
-    (axes,) = figure.axes
+    drawing = accuracy_against_setting(finished)
+    assert drawing is not None
+    (axes,) = drawing.figure.axes
     lines = {str(container.get_label()): container.lines[0] for container in axes.containers}  # type: ignore[attr-defined]
     assert sorted(lines) == ["ANN (ReLU)", "STBP", "TSSL-BP"]
     assert lines["TSSL-BP"].get_xydata().ravel().tolist() == pytest.approx([0.1, 70, 0.2, 75])

@@ -93,7 +93,3 @@ def test_a_difference_without_interval_is_no_verdict() -> None:
     judgement = judge_difference(Difference(5.0, nan, nan, 2), 0.0)
     assert judgement.verdict is Verdict.NOT_RUN
     assert judgement.reason == "2 seeds; at least 3 decide"
-
-
-def test_a_verdict_is_a_word_and_a_colour() -> None:
-    assert [str(verdict) for verdict in Verdict] == ["🟢 reproduced", "🟡 partly", "🔴 not reproduced", "⚪ not run"]

@@ -1,0 +1,185 @@
+"""What a report contains: pure functions from results to its sections, in their order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+
+import pandas as pd
+
+from baselines.method import method_title
+from benchmarks.environment import Environment
+from reports import tables
+from reports.cells import TERMS, precision_of
+from reports.claims import claims_about
+from reports.commands import merge_commands
+from reports.ledger import ledger
+from reports.load import Results
+from reports.model import Ledger, Note, Report, Section, Table
+from reports.published import METHOD, published_results
+from reports.statistics import FEWEST
+from reports.tables.cells import without_constant
+from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
+from reports.titles import dataset_title, network_title
+from reports.verdicts import EQUAL, NEAR, NEAR_BOUND
+from tssl_core.architecture import parse_architecture
+
+OF_DATASET = ("data_source", "data_checksum")
+FACTS = [field.name for field in fields(Environment) if field.name not in (*OF_DATASET, "torchvision")]
+"""What a report shows of the environment: of each dataset its own, and what holds for all runs."""
+
+ACCURACIES = {"accuracy_last": "last epoch", "accuracy_best": "best test epoch"}
+
+
+def report_of(
+    results: Results, *, title: str, figures: Sequence[Section] = (), sequence_figures: Sequence[Section] = ()
+) -> Report:
+    """Return the report of some results.
+
+    Parameters
+    ----------
+    results : Results
+        What to report.
+    title : str
+        Headline.
+    figures, sequence_figures : sequence of Section
+        The figures of the runs that classify, and of those with target spike trains.
+    """
+    sections = [_claims(results)]
+    if results.finished.empty:
+        sections[0] = Section(sections[0].title, [*sections[0].blocks, Note("no_run_has_finished")])
+    trains = with_target_trains(results)
+    if not trains.finished.empty:
+        sections += [*_sequences(trains.finished), *sequence_figures]
+    classes = with_classes(results)
+    if not classes.finished.empty:
+        sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes.finished), *figures]
+    sections += [*_published(results), *_without_result(results), _environment(results.runs)]
+    return Report(title, _provenance(results.runs), sections)
+
+
+def with_target_trains(results: Results) -> Results:
+    """Keep the runs whose outputs have target spike trains."""
+    return replace(results, runs=results.runs[results.runs["exact_match"].notna()])
+
+
+def with_classes(results: Results) -> Results:
+    """Keep the runs that classify: accuracy is theirs."""
+    return replace(results, runs=results.runs[results.runs["exact_match"].isna()])
+
+
+def environment_facts(runs: pd.DataFrame) -> dict[str, list[str]]:
+    """Every value that occurs of each environment fact, as runs of one study may come from several machines."""
+    facts = {key: sorted({str(value) for value in runs[key].dropna()}) for key in FACTS}
+    for key in OF_DATASET:
+        pairs = sorted({(str(d), str(value)) for d, value in zip(runs["dataset"], runs[key], strict=True)})
+        facts[key] = [f"{dataset}: {value}" for dataset, value in pairs]
+    return facts
+
+
+def _provenance(runs: pd.DataFrame) -> Note:
+    mixed = [cell for _, cell in runs.groupby("cell_key", sort=True) if cell["precision"].nunique() > 1]
+    values = {
+        "commands": merge_commands(runs["command"].dropna()),
+        "profiles": sorted(runs["protocol"].dropna().unique()),
+        "counts": runs["status"].value_counts().sort_index().to_dict(),
+        "precisions": runs["precision"].value_counts().sort_index().to_dict(),
+        "mixed": sorted({f"{method_title(cell['method'].iloc[0])} ({precision_of(cell)})" for cell in mixed}),
+    }
+    return Note("provenance", values)
+
+
+def _claims(results: Results) -> Section:
+    return Section("Claims of the paper", [*_claim_blocks(results)])
+
+
+def _claim_blocks(results: Results) -> Iterator[Ledger | Note]:
+    if (results.runs["evaluate_on"] == "held_out").all():
+        yield Note("claims_of_test_samples")
+    elif lines := ledger(results.runs):
+        yield Ledger(tuple(lines))
+        yield Note("verdicts", {"equal": EQUAL, "near": NEAR, "near_bound": NEAR_BOUND, "fewest": FEWEST})
+    elif claims_about(results.runs["dataset"].dropna().unique()):
+        yield Note("claims_need_other_runs")
+    else:
+        yield Note("no_claims")
+
+
+def _sequences(finished: pd.DataFrame) -> Iterator[Section]:
+    summary = Table.of(tables.sequence_summary(finished), caption=Note("sequence_summary"))
+    each = Table.of(tables.sequence_table(finished), title="Each problem", caption=Note("sequences"))
+    yield Section("Target spike trains", [summary, each])
+    differences = tables.sequence_difference_table(finished)
+    note = Note("sequence_differences", {"fewest": FEWEST})
+    yield from _table_section(f"Differences from {method_title(SEQUENCE_REFERENCE)}", differences, note)
+
+
+def _accuracy(finished: pd.DataFrame) -> Section:
+    comparison = without_constant(tables.comparison_table(finished), ("dataset", "network", "profile"))
+    blocks: list[Table | Note] = [Table.of(comparison, caption=Note("accuracy"))]
+    if (finished["evaluate_on"] != "test").any():
+        blocks.append(Note("held_out"))
+    parameters = tables.parameter_table(finished)
+    if not parameters.empty:
+        title = "Parameters that are not a method's own"
+        blocks.append(Table.of(parameters, title=title, caption=Note("parameters")))
+    for _, group in finished.groupby(TERMS, sort=True, dropna=False):
+        first = group.iloc[0]
+        terms = f"{network_title(first)}, {first['epochs']} epochs"
+        for metric, name in ACCURACIES.items():
+            by_steps, by_setting = tables.accuracy_by_steps(group, metric), tables.accuracy_by_setting(group, metric)
+            for table, by in ((by_steps, "T"), (by_setting, "setting")):
+                if not table.empty:
+                    blocks.append(Table.of(table, title=f"Methods by {by}: {terms}, {name}"))
+    return Section("Accuracy", blocks)
+
+
+def _comparisons(results: Results) -> Iterator[Section]:
+    finished, method = results.finished, method_title(METHOD)
+    differences = without_constant(tables.difference_table(finished), ("dataset",))
+    yield from _table_section(f"Differences from {method}", differences, Note("differences", {"fewest": FEWEST}))
+    yield from _table_section(f"Variants of {method}", tables.ablation_table(finished), Note("variants"))
+    factors = tables.factor_table(finished)
+    yield from _table_section("Changes to a configuration of the authors", factors, Note("factors"))
+    stopping = tables.early_stopping_table(finished, results.epochs)
+    yield from _table_section("Early stopping", stopping, Note("early_stopping"))
+
+
+def _cost(finished: pd.DataFrame) -> Section:
+    return Section("Cost against accuracy", [Table.of(tables.cost_table(finished), caption=Note("cost"))])
+
+
+def _published(results: Results) -> Iterator[Section]:
+    """A table of published results for each network of the study, and one for the other networks of each dataset."""
+    sections: list[tuple[str, Table]] = []
+    for dataset, runs in results.runs.groupby("dataset", sort=True):
+        rows = [row for row in published_results() if row.dataset == dataset]
+        networks = sorted({parse_architecture(architecture).plain for architecture in runs["architecture"]})
+        groups = {network: [row for row in rows if row.architecture == network] for network in networks}
+        groups["other networks"] = [row for row in rows if row.architecture not in networks]
+        on_test = runs[(runs["status"] == "finished") & (runs["evaluate_on"] == "test")]
+        sections += [
+            (f": {dataset_title(str(dataset))}, {name}", Table.of(tables.published_table(group, on_test)))
+            for name, group in groups.items()
+            if group
+        ]
+    for place, (suffix, table) in enumerate(sections, start=1):
+        last = [Note("published")] if place == len(sections) else []
+        yield Section(f"Published results{suffix}", [table, *last])
+    if not sections:
+        yield Section("Published results", [Note("nothing_published")])
+
+
+def _without_result(results: Results) -> Iterator[Section]:
+    yield from _table_section("Runs without a result", tables.unfinished_table(results.runs, results.epochs))
+    missing = tables.missing_table(results.runs)
+    yield from _table_section("Runs that were never begun", missing, Note("never_begun"))
+
+
+def _environment(runs: pd.DataFrame) -> Section:
+    rows = tuple((fact, ", ".join(values)) for fact, values in environment_facts(runs).items())
+    return Section("Environment", [Table(("fact", "value"), rows)])
+
+
+def _table_section(title: str, table: pd.DataFrame, caption: Note | None = None) -> Iterator[Section]:
+    """A section of one table, unless the table is empty."""
+    if not table.empty:
+        yield Section(title, [Table.of(table, caption=caption)])
