@@ -329,6 +329,20 @@ def validate_run(values: Mapping[str, Any]) -> RunConfig:
     return validate(RunConfig, values)
 
 
+def kept_run(values: Mapping[str, Any]) -> RunConfig:
+    """Build the configuration that a record or results.csv keeps, with the key that the run had.
+
+    T is as it was kept: a T that nobody asked for is not 1 in the keys of methods without spikes.
+
+    Raises
+    ------
+    ConfigError
+        See `validate_run`.
+    """
+    config = validate_run(values)
+    return config.model_copy(update={"time_steps": values.get("time_steps", config.time_steps)})
+
+
 def validate(model: type[M], values: Mapping[str, Any]) -> M:
     """Build any configuration model, with errors that fit in a line."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.config import Execution, RunConfig, kept_run
 from benchmarks.environment import Environment
 from benchmarks.errors import DivergedError
 from benchmarks.site import Site
@@ -113,7 +113,7 @@ def config_of(run: Mapping[str, Any]) -> RunConfig:
     """
     if CONFIG not in run:
         raise ReportError("its configuration is not known")
-    config = validate_run(json.loads(run[CONFIG]))
+    config = kept_run(json.loads(run[CONFIG]))
     if config.run_key != run["run_key"]:
         raise ReportError(f"its configuration now has the key {config.run_key}: a default is not what it was")
     return config

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.config import Execution, RunConfig, kept_run
 from benchmarks.environment import Environment
 from benchmarks.errors import TrackingError
 from benchmarks.results import EpochResult, RunResult, Status
@@ -118,7 +118,7 @@ class Record:
         ConfigError
             If the code at hand does not have such a method, dataset or setting.
         """
-        return validate_run(self.config)
+        return kept_run(self.config)
 
     def goes_on(self, now: "Record", history: Sequence[EpochResult]) -> "Record":
         """Return this record, taken up by the process of another one with these epochs behind it."""
