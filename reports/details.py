@@ -1,9 +1,12 @@
 """Tidy tables of what is known of single layers, classes and spikes of a run, from its files or from CSV."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
+
+from benchmarks.metrics import LayerActivity
 
 Rows: TypeAlias = Callable[[Mapping[str, Any]], Iterator[tuple[Any, ...]]]
 """Makes the rows of one run, without its key, of `RunResult.tables`."""
@@ -69,7 +72,7 @@ def _output_rasters(content: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
                     yield raster["sample"], epoch, kind, neuron, step
 
 
-LAYER_COLUMNS = ("hidden", "neurons", "silent_fraction", "never_fraction", "firing_rate", "spikes_per_sample")
+LAYER_COLUMNS = tuple(field.name for field in fields(LayerActivity) if field.name not in ("name", "spike_counts"))
 
 DETAILS = {
     "layers": Detail(("layer", *LAYER_COLUMNS), _layers),

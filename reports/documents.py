@@ -181,6 +181,11 @@ def replace_blocks(text: str, contents: Mapping[str, str]) -> str:
     return text
 
 
+def title_of(folder: Path) -> str:
+    """Title of a committed report."""
+    return (folder / REPORT_FILE).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
 def write_again(folder: Path, into: Path | None = None) -> None:
     """Write a committed report again, from its own CSV files and under its own title.
 
@@ -191,8 +196,7 @@ def write_again(folder: Path, into: Path | None = None) -> None:
     into : Path, optional
         Another folder to write to.
     """
-    title = (folder / REPORT_FILE).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-    write_report(results_from_csv(folder, folder.name), into or folder, title=title)
+    write_report(results_from_csv(folder, folder.name), into or folder, title=title_of(folder))
 
 
 def main() -> None:

@@ -10,18 +10,18 @@ from reports.settings import BEST
 PAPER = "paper"
 
 
-def concerned(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
+def runs_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
     """Runs on the claim's own datasets, or, where there are none, on its stand-ins."""
     own = runs[runs["dataset"].isin(claim.about)]
     return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
 
 
-def strongest(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
-    """Of cells on different terms the one that says most, see `by_strength`."""
-    return next(iter(by_strength(runs, claim, by)), None)
+def strongest_cell(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
+    """Of cells on different terms the one that says most, see `cells_by_strength`."""
+    return next(iter(cells_by_strength(runs, claim, by)), None)
 
 
-def by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
+def cells_by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
     """Cells on different terms, the one that says most first: least reduced, most epochs, most runs, most accurate."""
     groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
     return sorted(

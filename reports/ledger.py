@@ -11,7 +11,7 @@ from baselines.tssl_bp_presets import PUBLISHED
 from reports.cells import CELL, TERMS, on_equal_terms, percent, precision_of
 from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, StepsSufficeClaim, claims_about
 from reports.dated import as_published_first
-from reports.evidence import by_strength, concerned, reductions, strongest
+from reports.evidence import cells_by_strength, reductions, runs_about, strongest_cell
 from reports.model import LedgerLine
 from reports.published import METHOD
 from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
@@ -53,8 +53,8 @@ def ledger(runs: pd.DataFrame) -> list[LedgerLine]:
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Hold the runs on the claim's network and T to it, the method itself first, then its other published versions."""
     of_network = finished[finished["architecture"].map(claim.is_of).astype(bool)]
-    runs = concerned(claim, of_network[of_network["time_steps"] == claim.steps])
-    own = strongest(runs[runs["method"] == METHOD], claim)
+    runs = runs_about(claim, of_network[of_network["time_steps"] == claim.steps])
+    own = strongest_cell(runs[runs["method"] == METHOD], claim)
     if own is None:
         return
     line = _accuracy_line(claim, own)
@@ -77,11 +77,11 @@ def _accuracy_line(claim: AccuracyClaim, runs: pd.DataFrame) -> LedgerLine:
 
 def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Hold the runs that the claim is about to its bound: the method itself, then its other published versions."""
-    runs = concerned(claim, finished[finished[claim.metric].notna()])
+    runs = runs_about(claim, finished[finished[claim.metric].notna()])
     for column, value in claim.where.items():
         runs = runs[runs[column] == value]
     by = [name for name in TERMS if name != "architecture"] if claim.pooled else CELL
-    own = strongest(runs[runs["method"] == METHOD], claim, by=by)
+    own = strongest_cell(runs[runs["method"] == METHOD], claim, by=by)
     if own is not None:
         yield _with_versions(_bound_line(claim, own), runs, own, lambda cell: _bound_line(claim, cell))
 
@@ -200,7 +200,7 @@ def _of_each_network(
     """
     runs = runs[runs["dataset"].map(claim.concerns).astype(bool)]
     for _, of_network in runs.groupby(["dataset", "architecture"], sort=True):
-        lines = (judge(group) for group in by_strength(of_network, claim, by=TERMS))
+        lines = (judge(group) for group in cells_by_strength(of_network, claim, by=TERMS))
         line = next((line for line in lines if line is not None), None)
         if line is not None:
             yield line

@@ -79,7 +79,7 @@ def accuracy_against_time_steps(finished: pd.DataFrame) -> Drawing:
             steps, bars = mean.index.to_numpy(float), within_bounds(mean, std)
             axes.errorbar(steps, mean, yerr=bars, capsize=3, label=method_title(name), **style._asdict())
         else:
-            _level(axes, name, mean.iloc[0], std.iloc[0])
+            _draw_level(axes, name, mean.iloc[0], std.iloc[0])
 
     def finish(axes: Axes) -> None:
         stretch(axes)
@@ -157,9 +157,9 @@ def accuracy_after_each_step(finished: pd.DataFrame, anytime: pd.DataFrame) -> D
         if is_spiking(name):
             label, every = f"{method_title(name)}, T = {len(mean)}", max(1, len(mean) // 10)
             axes.plot(mean.index, mean, label=label, markevery=every, **style._asdict())
-            _band(axes, mean, std, style.color)
+            _draw_band(axes, mean, std, style.color)
         else:
-            _level(axes, name, mean.iloc[0], std.iloc[0])
+            _draw_level(axes, name, mean.iloc[0], std.iloc[0])
 
     def finish(axes: Axes) -> None:
         stretch(axes)
@@ -200,7 +200,7 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Drawing | N
             marker = style.marker if single else ""
             dashes = DASHES[all_steps.index(steps) % len(DASHES)] if is_spiking(name) else "-"
             axes.plot(mean.index, mean, color=style.color, linestyle=dashes, marker=marker, label=label)
-            _band(axes, mean, std, style.color)
+            _draw_band(axes, mean, std, style.color)
 
     def finish(axes: Axes) -> None:
         stretch(axes)
@@ -212,14 +212,14 @@ def training_curves(finished: pd.DataFrame, epochs: pd.DataFrame) -> Drawing | N
     return Drawing(figure, Note("training_figure", {"seeds": seed_counts(finished)}))
 
 
-def _band(axes: Axes, mean: pd.Series, std: pd.Series, colour: str) -> None:
+def _draw_band(axes: Axes, mean: pd.Series, std: pd.Series, colour: str) -> None:
     """Shade one standard deviation around a line, if there are several seeds."""
     if std.notna().any():
         below, above = within_bounds(mean, std.fillna(0))
         axes.fill_between(mean.index, mean - below, mean + above, color=colour, alpha=0.15, linewidth=0)
 
 
-def _level(axes: Axes, method: str, mean: float, std: float) -> None:
+def _draw_level(axes: Axes, method: str, mean: float, std: float) -> None:
     """Draw a method without time as a horizontal line, with a band of one standard deviation."""
     colour = style_of(method).color
     axes.axhline(mean, color=colour, linestyle="--", label=f"{method_title(method)}, no time")

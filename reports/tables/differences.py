@@ -52,7 +52,7 @@ def _same_steps(theirs: pd.DataFrame, ours: pd.DataFrame) -> bool:
     return not all(map(is_spiking, names)) or theirs["time_steps"].iloc[0] == ours["time_steps"].iloc[0]
 
 
-def _either(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> str:
+def _settings_of_both(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> str:
     """Setting of the other method, and of the reference where it has another."""
     first, second = (settings.get(runs["cell_key"].iloc[0], "") for runs in (theirs, ours))
     of_reference = f"{method_title(ours['method'].iloc[0])}: {second}" if second not in (first, "") else ""
@@ -69,7 +69,7 @@ def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) 
         "dataset": ours["dataset"].iloc[0],
         "T": ours["time_steps"].iloc[0],
         "method": method_title(theirs["method"].iloc[0]),
-        "settings": _either(theirs, ours, settings),
+        "settings": _settings_of_both(theirs, ours, settings),
         "precision": precision_of(theirs, ours),
         "n": last.n,
         **{f"{name}, points": str(value) for name, value in differences.items()},

@@ -17,12 +17,12 @@ REFERENCE = "tssl_bp:single-filter"
 """The gradient as it is, with the target that all other methods have."""
 
 
-def _reached(values: pd.Series) -> str:
+def _count_exact(values: pd.Series) -> str:
     return f"{int(values.notna().sum())} of {len(values)}"
 
 
 COLUMNS: dict[str, tuple[str, Callable[[pd.Series], str]]] = {
-    "all exact": ("steps_to_exact", _reached),
+    "all exact": ("steps_to_exact", _count_exact),
     "exact outputs %": ("exact_match", share),
     "exact trains %": ("exact_trains", share),
     "van Rossum": ("van_rossum", number),
@@ -67,8 +67,8 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
     single, random = finished["patterns"] == 1, learns_random_trains(finished)
     recognised = finished["accuracy_last"].notna()
     kinds: dict[str, tuple[pd.Series, str, Callable[[pd.Series], str]]] = {
-        "one pattern, all exact": (random & single, "steps_to_exact", _reached),
-        "several patterns, all exact": (random & ~single, "steps_to_exact", _reached),
+        "one pattern, all exact": (random & single, "steps_to_exact", _count_exact),
+        "several patterns, all exact": (random & ~single, "steps_to_exact", _count_exact),
         "picture, van Rossum": (~random & ~recognised, "van_rossum", number),
         "classes, recognised %": (recognised, "accuracy_last", share),
     }

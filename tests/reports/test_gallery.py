@@ -17,9 +17,8 @@ from reports.figures.style import heading_of, style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
 from reports.model import Note, Picture
-from reports.render import write_report
 from reports.settings import told_apart
-from reports.templating import note_text
+from reports.templating import blocks_to_markdown, note_text
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import with_details
 
@@ -147,13 +146,9 @@ def test_a_caption_says_over_how_many_seeds_and_what_bands_are(seeds: list[list[
     assert words_of(note) == f"{expected} The axis of accuracy is stretched towards 100 %."
 
 
-def test_the_report_shows_each_png_with_a_link_to_its_svg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.render.image_address", lambda *_: "")
-    text = write_report(results_of(run_row()), tmp_path, title="Made").read_text()
-    assert (
-        "## Accuracy: FashionMNIST\n\n"
-        "[![Accuracy on FashionMNIST](fashion_mnist_accuracy.png)](fashion_mnist_accuracy.svg)\n\nSmall dots are runs."
-    ) in text
+def test_the_report_shows_each_png_with_a_link_to_its_svg() -> None:
+    text = blocks_to_markdown(Picture("a", "An A", Note("accuracy_figure", {"seeds": {"least": 1, "most": 1}})))
+    assert text.startswith("[![An A](a.png)](a.svg)\n\nSmall dots are runs.\nOne seed each")
 
 
 def test_times_of_kernels_come_from_the_benchmarks_and_go_with_the_csv(tmp_path: Path) -> None:
