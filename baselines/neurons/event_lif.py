@@ -63,9 +63,9 @@ class EventLIFParams:
     smallest_rise : float
         Slopes of the membrane potential below this count as this, in thresholds a step. 0 is the exact gradient, which
         has no bound where a neuron barely reaches its threshold.
-    rate_strength, spike_target : float
-        Adds ``rate_strength (n - spike_target)`` to d at each spike of a neuron that spikes n times in the window
-        (Nowotny et al. 2022): it then spikes less often or, if it spikes at all, more often. 0 for none.
+    rate_strength, rate_target : float
+        Adds ``rate_strength (n - rate_target T)`` to d at each spike of a neuron that spikes n times in the window of T
+        steps (Nowotny et al. 2022): it then spikes less often or, if it spikes at all, more often. 0 for none.
     """
 
     tau_m: float = 5.0
@@ -74,14 +74,14 @@ class EventLIFParams:
     difference: Difference = "central"
     smallest_rise: float = 0.0
     rate_strength: float = 0.0
-    spike_target: float = 1.0
+    rate_target: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse values without meaning."""
         for name in ("tau_m", "tau_s", "threshold"):
             if not getattr(self, name) > 0:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; expected a positive number")
-        for name in ("smallest_rise", "rate_strength", "spike_target"):
+        for name in ("smallest_rise", "rate_strength", "rate_target"):
             if not getattr(self, name) >= 0:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; expected 0 or a positive number")
         if self.difference not in get_args(Difference):
@@ -180,7 +180,7 @@ def backward(grad_spikes: Tensor, current: Tensor, params: EventLIFParams) -> Te
     inverse = spike / torch.where(spike > 0, rise.clamp(min=params.smallest_rise * params.threshold), 1)
     moved = -slope_in_time(grad_spikes, params.difference) * inverse
     if params.rate_strength:
-        moved = moved + params.rate_strength * (spike.sum(0) - params.spike_target) * spike
+        moved = moved + params.rate_strength * (spike.sum(0) - params.rate_target * len(spike)) * spike
     kept = 1 + params.threshold / params.tau_m * inverse
 
     grad_current = torch.empty_like(current)

@@ -370,9 +370,9 @@ def test_the_rate_term_acts_at_spikes_by_how_many_they_are_too_many() -> None:
     current[1] -= alpha * current[0]
     current[2] = 0.6 / kappa
     assert forward(current, params).flatten().tolist() == [1, 0, 1]
-    strong = EventLIFParams(threshold=0.5, rate_strength=0.3, spike_target=0.5)
+    strong = EventLIFParams(threshold=0.5, rate_strength=0.3, rate_target=0.25)
     found = backward(torch.zeros_like(current), current, strong)
-    assert found[2].item() == pytest.approx(0.3 * (2 - 0.5) * kappa)
+    assert found[2].item() == pytest.approx(0.3 * (2 - 3 * 0.25) * kappa)
     assert (found > 0).all()
 
 
