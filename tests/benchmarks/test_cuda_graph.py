@@ -15,7 +15,7 @@ from benchmarks.training import Training, prepare
 from tests.benchmarks.test_training import DIGITS, config_of
 
 TSSL_BP = ("tssl_bp", "tssl_bp:warm-up", "tssl_bp:paper-2020-09")
-METHODS = (*TSSL_BP, "stbp", "slayer", "bptt", "ann", "converted", "qcfs")
+METHODS = (*TSSL_BP, "stbp", "slayer", "bptt", "ann", "converted", "qcfs", "tet")
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; PyTorch finds none here")
 

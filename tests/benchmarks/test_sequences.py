@@ -140,7 +140,7 @@ def test_the_authors_second_filter_moves_the_least_loss_away_from_the_target() -
     assert model.sequence_loss(psc_filter(target, TAU), target, tau=TAU) > 0.1
 
 
-@pytest.mark.parametrize("method", ["ann", "converted", "qcfs"])
+@pytest.mark.parametrize("method", ["ann", "converted", "qcfs", "tet"])
 def test_methods_without_output_spikes_in_training_are_left_out_with_the_reason(method: str) -> None:
     reason = cell_of(config_of(method=method)).skip_reason
     assert reason is not None

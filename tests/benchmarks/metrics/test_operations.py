@@ -162,7 +162,7 @@ def by_hand(model: Model, batch: Tensor) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("method", "events"),
-    [*itertools.product(["tssl_bp", "stbp", "slayer"], [False, True]), ("converted", False), ("qcfs", False)],
+    [*itertools.product(["tssl_bp", "stbp", "slayer", "tet"], [False, True]), ("converted", False), ("qcfs", False)],
 )
 def test_spikes_times_fan_out_whatever_the_layers_exchange(method: str, events: bool) -> None:
     model, batch = build(method, ARCHITECTURE, events=events), inputs(events=events)
