@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ann import ANNModel, ANNParameters
+from baselines.ann import ANNParameters
+from baselines.conversion import ConvertibleModel
 from baselines.method import Method, Task
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire
 from tssl_core.errors import ParameterError
@@ -74,24 +75,12 @@ class ConvertedNeuron(IntegrateAndFire):
         self.normalised = True
 
 
-class ConvertedModel(ANNModel):
-    """The ReLU network in training mode, its spiking twin with the same weights in evaluation mode.
-
-    The output layer does not spike. It integrates its input, and the decision is taken from that potential: the
-    scores over T are the logits of the ReLU network, but for the rounding of the rates.
-    """
-
-    spiking_output = False
+class ConvertedModel(ConvertibleModel):
+    """The ReLU network in training mode, its spiking twin with the same weights in evaluation mode."""
 
     def __init__(self, task: Task, parameters: ConvertedParameters, backend: str) -> None:
         super().__init__(task, parameters, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
-        self.time_steps, self.percentile = task.time_steps, parameters.percentile
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Logits ``[1, B, classes]`` in training mode, else the input of the output layer ``[T, B, classes]``."""
-        if self.training:
-            return super().forward(inputs)
-        return self.network.encode_directly(inputs, self.time_steps)
+        self.percentile = parameters.percentile
 
     def python_state(self) -> Hashable:
         """The thresholds, which are set anew before each evaluation."""
@@ -106,11 +95,7 @@ class ConvertedModel(ANNModel):
 
         All non-zero activations are held at once, about the memory of evaluating as many samples in one step.
         """
-        was_training = self.training
         neurons = self._neurons()
-        self.eval()
-        for neuron in neurons:
-            neuron.train()  # ReLU, while dropout stays off
         seen: list[list[Tensor]] = [[] for _ in neurons]
         hooks = [
             neuron.register_forward_hook(lambda _module, _inputs, output, layer=layer: layer.append(output[output > 0]))
@@ -118,11 +103,10 @@ class ConvertedModel(ANNModel):
         ]
         try:
             for batch in inputs:
-                super().forward(batch)
+                self.unconverted(batch)
         finally:
             for hook in hooks:
                 hook.remove()
-            self.train(was_training)
         for neuron, layer in zip(neurons, seen, strict=True):
             neuron.normalise(torch.cat(layer), self.percentile)
 

@@ -28,9 +28,10 @@ def rate_cross_entropy(spikes: Tensor, labels: Tensor) -> Tensor:
 
 
 class RateCodedModel(Model):
-    """Iterative LIF neurons behind every layer, the output layer too; average pooling without neurons, no bias.
+    """Iterative LIF neurons behind every layer; average pooling without neurons, no bias.
 
-    An image is encoded directly: it is the input in every time step.
+    An image is encoded directly: it is the input in every time step. With `spiking_output` set to False in a derived
+    class the output layer has no neurons, and its output is its input current.
 
     Parameters
     ----------
@@ -54,11 +55,11 @@ class RateCodedModel(Model):
             task.input_shape,
             task.classes,
             neuron=neuron,
-            output_neuron=neuron,
+            output_neuron=neuron if self.spiking_output else nn.Identity,
             pool=nn.AvgPool2d,
             initial_weights=task.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Output spikes ``[T, B, classes]`` of images ``[B, C, H, W]`` or a spike train ``[T, B, C, H, W]``."""
+        """Output ``[T, B, classes]`` of images ``[B, C, H, W]`` or a spike train ``[T, B, C, H, W]``."""
         return self.network.encode_directly(inputs, self.time_steps)

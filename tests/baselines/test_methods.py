@@ -126,7 +126,9 @@ def test_methods_share_their_first_weights(name: str, initial_weights: InitialWe
         for spec, shape in ((Conv(channels=6, kernel=3, weight_scale=2), (1, 8, 8)), *DENSE)
         for weight in synapse(spec, shape, initial_weights=initial_weights).parameters()
     ]
-    for mine, theirs in zip(model.parameters(), expected, strict=True):
+    # A scalar is no weight but a threshold that is trained.
+    weights = [parameter for parameter in model.parameters() if parameter.dim()]
+    for mine, theirs in zip(weights, expected, strict=True):
         assert torch.equal(mine, theirs)
 
 

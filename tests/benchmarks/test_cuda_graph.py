@@ -14,7 +14,8 @@ from benchmarks.memory import GPU_CONTEXT, bound_gpu_memory
 from benchmarks.training import Training, prepare
 from tests.benchmarks.test_training import DIGITS, config_of
 
-METHODS = ("tssl_bp", "tssl_bp:warm-up", "tssl_bp:paper-2020-09", "stbp", "slayer", "bptt", "ann", "converted")
+TSSL_BP = ("tssl_bp", "tssl_bp:warm-up", "tssl_bp:paper-2020-09")
+METHODS = (*TSSL_BP, "stbp", "slayer", "bptt", "ann", "converted", "qcfs", "tet")
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; PyTorch finds none here")
 

@@ -124,7 +124,7 @@ def test_a_model_tells_when_a_recording_of_it_is_of_no_more_use() -> None:
     assert training.model.python_state() != before, "thresholds are numbers in the kernels' arguments"
 
 
-@pytest.mark.parametrize("method", ["tssl_bp", "stbp", "slayer", "bptt", "ann"])
+@pytest.mark.parametrize("method", ["tssl_bp", "stbp", "slayer", "bptt", "ann", "qcfs", "tet"])
 def test_other_models_are_recorded_once(method: str) -> None:
     training = prepare(config_of(method=method), Execution(device="cpu"), DIGITS)
     states = {training.model.python_state()}

@@ -50,7 +50,7 @@ def scores_of(training: Training) -> Tensor:
     return model.scores(model(IMAGES))
 
 
-@pytest.mark.parametrize("method", ["tssl_bp", "converted"])
+@pytest.mark.parametrize("method", ["tssl_bp", "converted", "qcfs"])
 def test_a_model_loads_by_its_run_and_gives_the_scores_of_the_trained_network(
     store: str, trained: list[Training], method: str
 ) -> None:

@@ -206,7 +206,7 @@ def test_parameters_of_the_frames_are_checked_before_a_run(parameters: dict[str,
         validate_run({**values, "dataset_parameters": parameters})
 
 
-@pytest.mark.parametrize("method", ["ann", "converted"])
+@pytest.mark.parametrize("method", ["ann", "converted", "qcfs"])
 def test_methods_for_images_say_why_they_leave_recordings_out(method: str) -> None:
     values = {"dataset": "nmnist", "method": method, "architecture": "20", "epochs": 1}
     assert "not spike trains" in str(cell_of(validate_run(values)).skip_reason)

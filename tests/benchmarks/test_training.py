@@ -45,7 +45,7 @@ def outcome(record: RunResult) -> dict[str, float]:
     return {key: value for key, value in record.metrics().items() if key not in measured}
 
 
-@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted"])
+@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted", "qcfs"])
 def test_the_same_configuration_twice_gives_equal_weights_bit_for_bit(method: str) -> None:
     first, second = train(config_of(method=method)), train(config_of(method=method))
     assert first[2].keys() == second[2].keys()
@@ -277,7 +277,7 @@ def test_the_widest_layer_is_that_of_the_most_neurons() -> None:
     assert widest_layer(config_of(architecture="P2-10").task()) == 8 * 8
 
 
-@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted"])
+@pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted", "qcfs"])
 def test_the_accuracy_after_the_last_step_is_that_of_the_run(method: str) -> None:
     history, record, _ = train(config_of(method=method, time_steps=4))
     assert len(record.accuracy_at_step) == (1 if method == "ann" else 4)

@@ -143,7 +143,7 @@ ARCHITECTURE = "2C3p1-P2-3C2-4"
 
 def by_hand(model: Model, batch: Tensor) -> tuple[float, float]:
     """Accumulates and multiply-accumulates a sample of `ARCHITECTURE`, one spike at a time."""
-    weights = [weight.detach().numpy() for weight in model.parameters()]
+    weights = [weight.detach().numpy() for weight in model.parameters() if weight.dim()]
     layers = spikes_of(model, batch)
     events = batch.dim() == 5
     first = sum(
@@ -162,7 +162,7 @@ def by_hand(model: Model, batch: Tensor) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("method", "events"),
-    [*itertools.product(["tssl_bp", "stbp", "slayer"], [False, True]), ("converted", False)],
+    [*itertools.product(["tssl_bp", "stbp", "slayer", "tet"], [False, True]), ("converted", False), ("qcfs", False)],
 )
 def test_spikes_times_fan_out_whatever_the_layers_exchange(method: str, events: bool) -> None:
     model, batch = build(method, ARCHITECTURE, events=events), inputs(events=events)
@@ -254,7 +254,7 @@ def test_pooling_with_neurons_of_its_own_has_no_weights() -> None:
     model = build("slayer", "2C3p1-P2-4", spiking_pool=True, events=True)
     batch = inputs(events=True)
     layers = spikes_of(model, batch)
-    weights = [weight.detach().numpy() for weight in model.parameters()]
+    weights = [weight.detach().numpy() for weight in model.parameters() if weight.dim()]
     pooled, dense = layers[1].reshape(*layers[1].shape[:2], -1), layers[2]
     synops = sum(int((weights[1][:, place[-1]] != 0).sum()) for place in np.argwhere(pooled))
     synops += sum(int((weights[2][:, place[-1]] != 0).sum()) for place in np.argwhere(dense))
