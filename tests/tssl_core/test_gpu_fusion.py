@@ -95,12 +95,6 @@ def test_maps_smaller_than_a_window_leave_nothing_and_get_no_gradient() -> None:
     assert not grad_current.any()
 
 
-def test_factors_of_dense_layers_follow_the_memory_order_of_the_current() -> None:
-    fusion = dense_fusions(5)["dropout"]
-    current = current_for(fusion, 5, DENSE).transpose(1, 2).contiguous().transpose(1, 2)
-    assert_like_composed(current, fusion)
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_half_precision_is_rounded_only_on_the_way_in_and_out(name: str, dtype: torch.dtype) -> None:

@@ -204,9 +204,8 @@ def _factors(current: Tensor, fusion: Fusion) -> tuple[Tensor | float | None, ..
             None if factors is None else factors[0, ..., 0].movedim(1, -1).contiguous()
             for factors in (dropout, pool_dropout)
         )
-    elif dropout is not None and dropout.stride()[1:] != current.stride()[1:]:
-        ordered = dropout.new_empty_strided((1, *current.shape[1:]), current[:1].stride())
-        dropout = ordered.copy_(dropout)
+    elif dropout is not None:
+        dropout = dropout.contiguous()
     return fusion.gain, dropout, None if fusion.pool is None else float(fusion.pool.gain), pool_dropout
 
 
