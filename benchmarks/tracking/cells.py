@@ -148,5 +148,6 @@ def outcome_facts(metrics: Mapping[str, Any]) -> dict[str, str]:
         facts["van Rossum distance"] = f"{metrics['van_rossum']:.3g}"
     if "silent_fraction" in metrics:
         facts["silent neurons"] = f"{metrics['silent_fraction']:.1%}"
-    facts["latency"] = f"{metrics['latency_ms']:.3g} ms a sample"
+    if "latency_ms" in metrics:
+        facts["latency"] = f"{metrics['latency_ms']:.3g} ms a sample"
     return facts
