@@ -48,11 +48,15 @@ def run_fused(modules: Sequence[nn.Module], current: Tensor, gain: Tensor | None
 
 def _behind(rest: Sequence[nn.Module]) -> Sequence[nn.Module]:
     """Those of the next modules that can be fused with neurons: dropout, pooling, dropout; each may be missing."""
-    dropout = 1 if rest and _is_free(rest[0]) and isinstance(rest[0], TimeConstantDropout) else 0
-    if len(rest) > dropout and _is_free(rest[dropout]) and pooling_of(rest[dropout]) is not None:
-        end = dropout + 1
-        return rest[: end + 1] if len(rest) > end and isinstance(rest[end], TimeConstantDropout) else rest[:end]
-    return rest[:dropout]
+    end = int(_is_dropout(rest, 0))
+    if end < len(rest) and _is_free(rest[end]) and pooling_of(rest[end]) is not None:
+        end += 1
+        end += _is_dropout(rest, end)
+    return rest[:end]
+
+
+def _is_dropout(modules: Sequence[nn.Module], at: int) -> bool:
+    return at < len(modules) and isinstance(modules[at], TimeConstantDropout) and _is_free(modules[at])
 
 
 def _fusion(current: Tensor, gain: Tensor | None, behind: Sequence[nn.Module], after: Sequence[nn.Module]) -> Fusion:

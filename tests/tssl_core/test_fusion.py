@@ -244,6 +244,17 @@ def test_a_network_gives_the_same_whether_somebody_watches_its_modules_or_not(te
         assert_relative(one, other, 1e-5)
 
 
+def test_a_hook_on_any_one_module_is_called() -> None:
+    model = network("6C3w5d0.2-P2d0.3-7C3p1w9d0.1-P2-9w9d0.2")
+    for watched in model.modules():
+        if isinstance(watched, TSSLNeuron | TimeConstantDropout | SumPool):
+            seen: list[nn.Module] = []
+            hook = watched.register_forward_hook(lambda module, _inputs, _output, seen=seen: seen.append(module))
+            model(normal(3, 2, 12, 12), torch.ones(3))
+            hook.remove()
+            assert seen == [watched]
+
+
 def test_neurons_see_a_layer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Fusion] = []
     forward = TSSLNeuron.forward
