@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.method import Method, Model, Task
+from baselines.method import Method, Model, NetworkSpec
 from tssl_core import Network
 from tssl_core.errors import ParameterError
 
@@ -38,7 +38,7 @@ class ANNModel(Model):
 
     Parameters
     ----------
-    task : Task
+    spec : NetworkSpec
         What to solve.
     parameters : ANNParameters
         See there.
@@ -46,16 +46,18 @@ class ANNModel(Model):
         Makes the neurons of one hidden layer, a module on ``[1, B, ...]`` without parameters.
     """
 
-    def __init__(self, task: Task, parameters: ANNParameters, *, neuron: Callable[[], nn.Module] = nn.ReLU) -> None:
+    def __init__(
+        self, spec: NetworkSpec, parameters: ANNParameters, *, neuron: Callable[[], nn.Module] = nn.ReLU
+    ) -> None:
         super().__init__()
         self.network = Network(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             neuron=neuron,
             output_neuron=nn.Identity,
             pool=nn.AvgPool2d,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
         with torch.no_grad():
             for layer in self.network.modules():
@@ -79,12 +81,12 @@ class ANN(Method):
     spiking = False
     Parameters = ANNParameters
 
-    def supports(self, task: Task, parameters: ANNParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: ANNParameters) -> str | None:
         """Static images only: spike trains would need a choice of how to sum them over time."""
         del parameters
-        return "the ReLU network takes images, not spike trains" if task.events else None
+        return "the ReLU network takes images, not spike trains" if spec.events else None
 
-    def build(self, task: Task, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:
+    def build(self, spec: NetworkSpec, parameters: ANNParameters, *, backend: str = "auto") -> ANNModel:
         """Make a freshly initialised model; it has no neurons that a backend could run."""
         del backend
-        return ANNModel(task, parameters)
+        return ANNModel(spec, parameters)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from baselines.method import Method, Task
+from baselines.method import Method, NetworkSpec
 from baselines.neurons.iterative_lif import IterativeLIFParams, Surrogate
 from baselines.rate_coding import RateCodedModel, rate_cross_entropy, rate_mean_squared_error
 
@@ -32,8 +32,8 @@ class BPTTParameters(IterativeLIFParams):
 class BPTTModel(RateCodedModel):
     """A rate-coded network with either loss."""
 
-    def __init__(self, task: Task, parameters: BPTTParameters, backend: str) -> None:
-        super().__init__(task, parameters, backend)
+    def __init__(self, spec: NetworkSpec, parameters: BPTTParameters, backend: str) -> None:
+        super().__init__(spec, parameters, backend)
         self._loss = rate_cross_entropy if parameters.loss == "cross_entropy" else rate_mean_squared_error
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -48,6 +48,6 @@ class BPTT(Method):
     title = "Surrogate BPTT"
     Parameters = BPTTParameters
 
-    def build(self, task: Task, parameters: BPTTParameters, *, backend: str = "auto") -> BPTTModel:
+    def build(self, spec: NetworkSpec, parameters: BPTTParameters, *, backend: str = "auto") -> BPTTModel:
         """Make a freshly initialised model."""
-        return BPTTModel(task, parameters, backend)
+        return BPTTModel(spec, parameters, backend)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from baselines.ann import ANNModel, ANNParameters
-from baselines.method import Task
+from baselines.method import NetworkSpec
 from baselines.neurons.integrate_and_fire import IntegrateAndFire
 
 
@@ -17,7 +17,7 @@ class ConvertibleModel(ANNModel):
 
     Parameters
     ----------
-    task, parameters
+    spec, parameters
         See `ANNModel`.
     neuron : callable
         Makes the neurons of one hidden layer, which have an activation in training mode and spike in evaluation mode.
@@ -25,9 +25,9 @@ class ConvertibleModel(ANNModel):
 
     spiking_output = False
 
-    def __init__(self, task: Task, parameters: ANNParameters, *, neuron: Callable[[], IntegrateAndFire]) -> None:
-        super().__init__(task, parameters, neuron=neuron)
-        self.time_steps = task.time_steps
+    def __init__(self, spec: NetworkSpec, parameters: ANNParameters, *, neuron: Callable[[], IntegrateAndFire]) -> None:
+        super().__init__(spec, parameters, neuron=neuron)
+        self.time_steps = spec.time_steps
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits ``[1, B, classes]`` in training mode, else the input of the output layer ``[T, B, classes]``."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from baselines.ann import ANNParameters
 from baselines.conversion import ConvertibleModel
-from baselines.method import Method, Task
+from baselines.method import Method, NetworkSpec
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire
 from tssl_core.errors import ParameterError
 
@@ -78,8 +78,8 @@ class ConvertedNeuron(IntegrateAndFire):
 class ConvertedModel(ConvertibleModel):
     """The ReLU network in training mode, its spiking twin with the same weights in evaluation mode."""
 
-    def __init__(self, task: Task, parameters: ConvertedParameters, backend: str) -> None:
-        super().__init__(task, parameters, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
+    def __init__(self, spec: NetworkSpec, parameters: ConvertedParameters, backend: str) -> None:
+        super().__init__(spec, parameters, neuron=lambda: ConvertedNeuron(parameters.initial_potential, backend))
         self.percentile = parameters.percentile
 
     def python_state(self) -> Hashable:
@@ -130,11 +130,11 @@ class Converted(Method):
     title = "Converted ANN"
     Parameters = ConvertedParameters
 
-    def supports(self, task: Task, parameters: ConvertedParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: ConvertedParameters) -> str | None:
         """Static images only: a ReLU network has to be trained first."""
         del parameters
-        return "the converted ReLU network needs constant images, not spike trains" if task.events else None
+        return "the converted ReLU network needs constant images, not spike trains" if spec.events else None
 
-    def build(self, task: Task, parameters: ConvertedParameters, *, backend: str = "auto") -> ConvertedModel:
+    def build(self, spec: NetworkSpec, parameters: ConvertedParameters, *, backend: str = "auto") -> ConvertedModel:
         """Make a freshly initialised model."""
-        return ConvertedModel(task, parameters, backend)
+        return ConvertedModel(spec, parameters, backend)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.method import Method, Model, Task
+from baselines.method import Method, Model, NetworkSpec
 from baselines.neurons.event_lif import EventLIF, EventLIFParams, LeakyIntegrator
 from tssl_core import Network
 from tssl_core.errors import ParameterError
@@ -71,9 +71,9 @@ class EventPropModel(Model):
 
     spiking_output = False
 
-    def __init__(self, task: Task, parameters: EventPropParameters, backend: str) -> None:
+    def __init__(self, spec: NetworkSpec, parameters: EventPropParameters, backend: str) -> None:
         super().__init__()
-        self.time_steps, self.parameters_ = task.time_steps, parameters
+        self.time_steps, self.parameters_ = spec.time_steps, parameters
 
         def neuron() -> EventLIF:
             return EventLIF(parameters.neuron, backend=backend)
@@ -82,13 +82,13 @@ class EventPropModel(Model):
             return LeakyIntegrator(parameters.neuron)
 
         self.network = Network(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             neuron=neuron,
             output_neuron=neuron if self.spiking_output else integrator,
             pool=SumPool,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
         with torch.no_grad():
             for weight in self.parameters():
@@ -134,7 +134,7 @@ class EventProp(Method):
     title = "EventProp"
     Parameters = EventPropParameters
 
-    def build(self, task: Task, parameters: EventPropParameters, *, backend: str = "auto") -> EventPropModel:
+    def build(self, spec: NetworkSpec, parameters: EventPropParameters, *, backend: str = "auto") -> EventPropModel:
         """Make a freshly initialised model."""
-        model = SpikingEventPropModel if task.sequences else EventPropModel
-        return model(task, parameters, backend)
+        model = SpikingEventPropModel if spec.sequences else EventPropModel
+        return model(spec, parameters, backend)

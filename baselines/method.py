@@ -23,7 +23,7 @@ from tssl_core.losses import spike_train_loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class NetworkSpec:
     """What a method is asked to solve.
 
     Parameters
@@ -170,18 +170,18 @@ class Method(ABC):
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    def supports(self, task: Task, parameters: Any) -> str | None:
-        """Why this method cannot solve `task` with `parameters` of its own type, or None if it can."""
-        del task, parameters
+    def supports(self, spec: NetworkSpec, parameters: Any) -> str | None:
+        """Why this method cannot solve `spec` with `parameters` of its own type, or None if it can."""
+        del spec, parameters
         return None
 
     @abstractmethod
-    def build(self, task: Task, parameters: Any, *, backend: str = "auto") -> Model:
+    def build(self, spec: NetworkSpec, parameters: Any, *, backend: str = "auto") -> Model:
         """Make a freshly initialised model; weights are drawn from torch's global generator.
 
         Parameters
         ----------
-        task : Task
+        spec : NetworkSpec
             What to solve; `supports` has been asked before.
         parameters : Parameters
             Of this method's own type.

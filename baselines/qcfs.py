@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from baselines.ann import ANNParameters
 from baselines.conversion import ConvertibleModel
-from baselines.method import Method, Task
+from baselines.method import Method, NetworkSpec
 from baselines.neurons.integrate_and_fire import INTEGRATE_AND_FIRE, IFParams, IntegrateAndFire
 from tssl_core.errors import ParameterError
 
@@ -138,11 +138,11 @@ class QCFSNeuron(IntegrateAndFire):
 class QCFSModel(ConvertibleModel):
     """The quantised network in training mode, its spiking twin in evaluation mode."""
 
-    def __init__(self, task: Task, parameters: QCFSParameters, backend: str) -> None:
+    def __init__(self, spec: NetworkSpec, parameters: QCFSParameters, backend: str) -> None:
         def neuron() -> QCFSNeuron:
             return QCFSNeuron(parameters.levels, parameters.initial_threshold, backend)
 
-        super().__init__(task, parameters, neuron=neuron)
+        super().__init__(spec, parameters, neuron=neuron)
 
 
 class QCFS(Method):
@@ -152,11 +152,11 @@ class QCFS(Method):
     title = "QCFS"
     Parameters = QCFSParameters
 
-    def supports(self, task: Task, parameters: QCFSParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: QCFSParameters) -> str | None:
         """Static images only: a network without time has to be trained first."""
         del parameters
-        return "the quantised network needs constant images, not spike trains" if task.events else None
+        return "the quantised network needs constant images, not spike trains" if spec.events else None
 
-    def build(self, task: Task, parameters: QCFSParameters, *, backend: str = "auto") -> QCFSModel:
+    def build(self, spec: NetworkSpec, parameters: QCFSParameters, *, backend: str = "auto") -> QCFSModel:
         """Make a freshly initialised model."""
-        return QCFSModel(task, parameters, backend)
+        return QCFSModel(spec, parameters, backend)

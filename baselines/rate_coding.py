@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.method import Model, Task
+from baselines.method import Model, NetworkSpec
 from baselines.neurons.iterative_lif import IterativeLIF, IterativeLIFParams
 from tssl_core import Network
 
@@ -35,7 +35,7 @@ class RateCodedModel(Model):
 
     Parameters
     ----------
-    task : Task
+    spec : NetworkSpec
         What to solve.
     params : IterativeLIFParams
         Of all neurons.
@@ -43,21 +43,21 @@ class RateCodedModel(Model):
         See `IterativeLIF`.
     """
 
-    def __init__(self, task: Task, params: IterativeLIFParams, backend: str) -> None:
+    def __init__(self, spec: NetworkSpec, params: IterativeLIFParams, backend: str) -> None:
         super().__init__()
-        self.time_steps = task.time_steps
+        self.time_steps = spec.time_steps
 
         def neuron() -> IterativeLIF:
             return IterativeLIF(params, backend=backend)
 
         self.network = Network(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             neuron=neuron,
             output_neuron=neuron if self.spiking_output else nn.Identity,
             pool=nn.AvgPool2d,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

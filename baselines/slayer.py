@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from baselines.method import Method, Model, Task
+from baselines.method import Method, Model, NetworkSpec
 from baselines.neurons.spike_response import SpikeResponseNeuron, SRMParams
 from tssl_core import Network
 from tssl_core.architecture import Pool
@@ -79,9 +79,9 @@ class Scaled(nn.Module):
 class SLAYERModel(Model):
     """Spike response neurons that exchange spikes, trained by the spike-count loss."""
 
-    def __init__(self, task: Task, parameters: SLAYERParameters, backend: str) -> None:
+    def __init__(self, spec: NetworkSpec, parameters: SLAYERParameters, backend: str) -> None:
         super().__init__()
-        self.time_steps, self.parameters_ = task.time_steps, parameters
+        self.time_steps, self.parameters_ = spec.time_steps, parameters
 
         def neuron() -> SpikeResponseNeuron:
             return SpikeResponseNeuron(parameters.neuron, backend=backend)
@@ -91,14 +91,14 @@ class SLAYERModel(Model):
             return SumPool(size, gain=SUM_POOL_GAIN * current_of_a_spike)
 
         self.network = Network(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             neuron=neuron,
             output_neuron=neuron,
             pool=pool,
             pool_neuron=neuron if parameters.spiking_pool else None,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
         for layer in list(self.network.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -151,17 +151,17 @@ class SLAYER(Method):
         }
     }
 
-    def supports(self, task: Task, parameters: SLAYERParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: SLAYERParameters) -> str | None:
         """With the published delay, a window in which no spike can reach the output is of no use."""
-        layers = task.architecture.layers
+        layers = spec.architecture.layers
         depth = 1 + sum(parameters.spiking_pool or not isinstance(layer, Pool) for layer in layers)
-        if not parameters.neuron.delay or task.time_steps > depth:
+        if not parameters.neuron.delay or spec.time_steps > depth:
             return None
         return (
-            f"T = {task.time_steps} is too short for {depth} layers of neurons that each respond a step after their "
+            f"T = {spec.time_steps} is too short for {depth} layers of neurons that each respond a step after their "
             f"input: the output would stay silent; expected at least {depth + 1} time steps, or neuron.delay = false"
         )
 
-    def build(self, task: Task, parameters: SLAYERParameters, *, backend: str = "auto") -> SLAYERModel:
+    def build(self, spec: NetworkSpec, parameters: SLAYERParameters, *, backend: str = "auto") -> SLAYERModel:
         """Make a freshly initialised model."""
-        return SLAYERModel(task, parameters, backend)
+        return SLAYERModel(spec, parameters, backend)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from baselines.method import Method, Task
+from baselines.method import Method, NetworkSpec
 from baselines.neurons.iterative_lif import IterativeLIFParams
 from baselines.rate_coding import RateCodedModel, rate_mean_squared_error
 from tssl_core.errors import ParameterError
@@ -43,8 +43,8 @@ class STBPParameters(IterativeLIFParams):
 class STBPModel(RateCodedModel):
     """A rate-coded network with the loss of Wu et al. 2018."""
 
-    def __init__(self, task: Task, parameters: STBPParameters, backend: str) -> None:
-        super().__init__(task, parameters, backend)
+    def __init__(self, spec: NetworkSpec, parameters: STBPParameters, backend: str) -> None:
+        super().__init__(spec, parameters, backend)
         with torch.no_grad():
             for weight in self.parameters():
                 weight.mul_(parameters.initial_weight_scale)
@@ -65,6 +65,6 @@ class STBP(Method):
         "classic": {"threshold": 0.5, "decay": 0.2, "surrogate_width": 0.5, "normalised": False}
     }
 
-    def build(self, task: Task, parameters: STBPParameters, *, backend: str = "auto") -> STBPModel:
+    def build(self, spec: NetworkSpec, parameters: STBPParameters, *, backend: str = "auto") -> STBPModel:
         """Make a freshly initialised model."""
-        return STBPModel(task, parameters, backend)
+        return STBPModel(spec, parameters, backend)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.method import Method, Task
+from baselines.method import Method, NetworkSpec
 from baselines.neurons.iterative_lif import IterativeLIFParams
 from baselines.rate_coding import RateCodedModel
 from tssl_core.errors import ParameterError
@@ -69,8 +69,8 @@ class TETModel(RateCodedModel):
 
     spiking_output = False
 
-    def __init__(self, task: Task, parameters: TETParameters, backend: str) -> None:
-        super().__init__(task, parameters, backend)
+    def __init__(self, spec: NetworkSpec, parameters: TETParameters, backend: str) -> None:
+        super().__init__(spec, parameters, backend)
         self._weight, self._target = parameters.regulariser_weight, parameters.regulariser_target
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -85,11 +85,11 @@ class TET(Method):
     title = "TET"
     Parameters = TETParameters
 
-    def supports(self, task: Task, parameters: TETParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: TETParameters) -> str | None:
         """Classes only: there is no output spike whose time could be right."""
         del parameters
-        return "the output layer does not spike: it has no spike trains to learn" if task.sequences else None
+        return "the output layer does not spike: it has no spike trains to learn" if spec.sequences else None
 
-    def build(self, task: Task, parameters: TETParameters, *, backend: str = "auto") -> TETModel:
+    def build(self, spec: NetworkSpec, parameters: TETParameters, *, backend: str = "auto") -> TETModel:
         """Make a freshly initialised model."""
-        return TETModel(task, parameters, backend)
+        return TETModel(spec, parameters, backend)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from baselines.method import Method, Model, Task
+from baselines.method import Method, Model, NetworkSpec
 from baselines.tssl_bp_presets import PRESETS
 from tssl_core import (
     LIFParams,
@@ -98,25 +98,25 @@ class TSSLBPModel(Model):
 
     desired_psc: Tensor
 
-    def __init__(self, task: Task, parameters: TSSLBPParameters, backend: str) -> None:
+    def __init__(self, spec: NetworkSpec, parameters: TSSLBPParameters, backend: str) -> None:
         super().__init__()
-        self.task, self.parameters_ = task, parameters
+        self.task, self.parameters_ = spec, parameters
         desired = filtered_train(
-            parameters.target_train(task.time_steps),
+            parameters.target_train(spec.time_steps),
             tau_s=parameters.lif.tau_s,
             filter_passes=parameters.filter_passes,
         )
         # A buffer is where the model is: a step that had to copy it to a GPU could not be recorded there.
         self.register_buffer("desired_psc", desired, persistent=False)
         self.network = SpikingNetwork(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             lif=parameters.lif,
             tssl=parameters.gradient_in(1),
             backend=backend,
             neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
         self._clamped = layers_with_weights(self.network)  # to look for them takes longer than to clamp a small network
 
@@ -166,12 +166,12 @@ class TSSLBP(Method):
     Parameters = TSSLBPParameters
     presets = PRESETS
 
-    def supports(self, task: Task, parameters: TSSLBPParameters) -> str | None:
+    def supports(self, spec: NetworkSpec, parameters: TSSLBPParameters) -> str | None:
         """Target spike trains have one loss, which is the paper's."""
-        if task.sequences and parameters.loss != "van_rossum":
+        if spec.sequences and parameters.loss != "van_rossum":
             return f"loss is {parameters.loss!r}; expected 'van_rossum', which alone is for target spike trains"
         return None
 
-    def build(self, task: Task, parameters: TSSLBPParameters, *, backend: str = "auto") -> TSSLBPModel:
+    def build(self, spec: NetworkSpec, parameters: TSSLBPParameters, *, backend: str = "auto") -> TSSLBPModel:
         """Make a freshly initialised model."""
-        return TSSLBPModel(task, parameters, backend)
+        return TSSLBPModel(spec, parameters, backend)

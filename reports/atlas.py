@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from benchmarks.published import Published, PublishedNetwork, Version, published
+from benchmarks.study.published import Published, PublishedNetwork, Version, published
 from reports.markdown import code, join_words, link
 from reports.model import Table
 from reports.templating import call_macro, frame_to_markdown

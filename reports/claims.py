@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
-from benchmarks.config import STRICT
+from benchmarks.config.validation import STRICT
 from benchmarks.results import METRIC_COLUMNS
 from reports.load import ReportError
 from reports.published import Published, published_by_id

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pandas as pd
 
 from baselines.method import method_title
-from benchmarks.environment import Environment
+from benchmarks.tracking.environment import Environment
 from reports import tables
 from reports.cells import TERMS, precision_of
 from reports.claims import claims_about

@@ -5,8 +5,8 @@ from functools import cache
 
 import pandas as pd
 
-from benchmarks.config import validate_run
-from benchmarks.published import Version, published, published_runs
+from benchmarks.config.run import validate_run
+from benchmarks.study.published import Version, published, published_runs
 from benchmarks.tracking import CONFIG, config_row
 from reports.settings import settings_in, settings_of
 

@@ -14,7 +14,7 @@ from reports.dated import as_published_first
 from reports.evidence import cells_by_strength, reductions, runs_about, strongest_cell
 from reports.model import LedgerLine
 from reports.published import METHOD
-from reports.settings import BEST, distinctions, of_best_setting, of_main_setting
+from reports.settings import BEST, distinguishing_settings, select_best_setting, select_main_setting
 from reports.statistics import paired_difference
 from reports.titles import dataset_title, is_original, network_title
 from reports.verdicts import Judgement, Verdict, judge_best, judge_bound, judge_difference, judge_mean
@@ -58,7 +58,7 @@ def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[LedgerLi
     if own is None:
         return
     line = _accuracy_line(claim, own)
-    yield _with_versions(line, runs, own, lambda runs: _accuracy_line(claim, of_best_setting(runs)))
+    yield _with_versions(line, runs, own, lambda runs: _accuracy_line(claim, select_best_setting(runs)))
 
 
 def _accuracy_line(claim: AccuracyClaim, runs: pd.DataFrame) -> LedgerLine:
@@ -130,13 +130,13 @@ def _rank(judgement: Judgement) -> tuple[int, float]:
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[LedgerLine]:
     """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
-    settings = distinctions(finished)
+    settings = distinguishing_settings(finished)
 
     def judge(ours: pd.DataFrame) -> LedgerLine | None:
         others = on_equal_terms(finished[finished["method"] == claim.than], ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
-            own = of_main_setting(ours[ours["time_steps"] == steps])
-            theirs = of_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)
+            own = select_main_setting(ours[ours["time_steps"] == steps])
+            theirs = select_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)
             difference = paired_difference(own, theirs, BEST)
             if difference is not None:
                 judgement = judge_difference(difference.times(100), 0.0)
@@ -154,7 +154,7 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
 
     def judge(runs: pd.DataFrame) -> LedgerLine | None:
         most = runs["time_steps"].max()
-        few, many = (of_main_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
+        few, many = (select_main_setting(runs[runs["time_steps"] == steps]) for steps in (claim.time_steps, most))
         difference = paired_difference(few, many, BEST)
         if difference is None or most < 2 * claim.time_steps:
             return None

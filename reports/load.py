@@ -78,7 +78,7 @@ class Results:
         """The runs that have a result."""
         return self.runs[self.runs["status"] == "finished"]
 
-    def only(self, wanted: "pd.Series[bool]") -> "Results":
+    def select(self, wanted: "pd.Series[bool]") -> "Results":
         """Keep some runs, and of all tables what belongs to them.
 
         Parameters
@@ -195,7 +195,7 @@ def combined(parts: Sequence[Results]) -> Results:
         for number, part in enumerate(parts):
             keys = part.runs.loc[(part.runs["status"] == "finished") == finished, "run_key"]
             place |= dict.fromkeys(keys, number)
-    chosen = [part.only(part.runs["run_key"].map(place) == number) for number, part in enumerate(parts)]
+    chosen = [part.select(part.runs["run_key"].map(place) == number) for number, part in enumerate(parts)]
     tables = {name: _joined([getattr(part, name) for part in chosen]) for name in ("runs", *TABLES)}
     runs, epochs, anytime = (tables.pop(name) for name in ("runs", "epochs", "anytime"))
     return replace(_results(parts[0].study, runs, epochs, anytime, tables), kernels=parts[0].kernels)

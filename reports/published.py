@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from benchmarks.config import STRICT, validate
+from benchmarks.config.validation import STRICT, validate
 from benchmarks.errors import ConfigError
 from reports.load import ReportError
 from tssl_core.architecture import parse_architecture

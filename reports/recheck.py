@@ -13,12 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.config import Execution, RunConfig, kept_run
-from benchmarks.environment import Environment
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, kept_run
 from benchmarks.errors import DivergedError
-from benchmarks.site import Site
+from benchmarks.sweep.site import Site
 from benchmarks.tracking import CONFIG, Runs
-from benchmarks.training import prepare
+from benchmarks.tracking.environment import Environment
+from benchmarks.training.training import prepare
 from reports.load import ReportError, Results
 from tssl_core.errors import TSSLError
 
@@ -94,7 +95,7 @@ def comparable(results: Results, execution: Execution) -> Results:
     """Keep the runs that have an epoch and ran on the CPU, or on a GPU, as those of `execution` do."""
     runs = results.runs
     on_such_a_device = (runs["device"] == "cpu") == execution.device.startswith("cpu")
-    return results.only(runs["run_key"].isin(results.epochs["run_key"]) & runs["threads"].notna() & on_such_a_device)
+    return results.select(runs["run_key"].isin(results.epochs["run_key"]) & runs["threads"].notna() & on_such_a_device)
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def results_at(place: str, study: str) -> Results:
     return results_from_mlflow(place, study)
 
 
-def chosen(results: Results, condition: str) -> Results:
+def filter_runs(results: Results, condition: str) -> Results:
     """Keep the runs that have one of some values in a column.
 
     Parameters
@@ -60,4 +60,4 @@ def chosen(results: Results, condition: str) -> Results:
         found |= values.str.partition(":")[0].isin(wanted)
     if not found.any():
         raise ReportError(f"no run has {condition}; there are {', '.join(sorted(set(values)))}")
-    return results.only(found)
+    return results.select(found)

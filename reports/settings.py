@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from benchmarks.config import later_defaults, parameters_of
-from benchmarks.nested import differing_keys, flatten
+from benchmarks.config.nested import differing_keys, flatten
+from benchmarks.config.run import later_defaults, parameters_of
 from benchmarks.tracking import CONFIG, CONFIG_COLUMNS
 from reports.cells import CELL, KEY_LENGTH
 from reports.statistics import FEWEST
@@ -27,7 +27,7 @@ OWNERS = (PARAMETERS, "optimizer.")
 """Tables whose keys say enough without them."""
 
 
-def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
+def distinguishing_settings(runs: pd.DataFrame) -> Mapping[str, str]:
     """Name the cells that nothing but a setting tells apart, and those with other initial weights than the default.
 
     Parameters
@@ -49,7 +49,7 @@ def distinctions(runs: pd.DataFrame) -> Mapping[str, str]:
     return names | _with_initial_weights(runs, names)
 
 
-def changes(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
+def changed_settings(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
     """Name the settings of a cell that are not those of another, such as ``"loss = spike_count"``.
 
     Parameters
@@ -66,7 +66,7 @@ def changes(cell: pd.DataFrame, other: pd.DataFrame) -> str | None:
     return None if ours is None or theirs is None else _in_words(ours, differing_keys([ours, theirs]))
 
 
-def given(cell: pd.DataFrame) -> str | None:
+def nondefault_parameters(cell: pd.DataFrame) -> str | None:
     """Name the parameters of a cell's method that are neither its defaults nor those of its preset.
 
     Settings that are the same for all methods and not at their default, such as initial weights, are named with them.
@@ -99,13 +99,13 @@ def cells_in_order(runs: pd.DataFrame, names: Mapping[str, str]) -> list[pd.Data
     runs : DataFrame
         A row a run.
     names : mapping of str to str
-        See `distinctions`.
+        See `distinguishing_settings`.
     """
     setting = runs["cell_key"].map(lambda key: names.get(key, ""))
     return [cell for _, cell in runs.groupby([*CELL[:-1], setting, CELL[-1]], sort=True, dropna=False)]
 
 
-def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
+def varied_setting(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
     """Find the one setting whose values methods were run with, such as learning rates.
 
     Parameters
@@ -132,7 +132,7 @@ def swept(runs: pd.DataFrame) -> tuple[str, pd.DataFrame] | None:
     return None if values.isna().any() else (_shortened([name])[name], known[several].assign(**{VALUE: values}))
 
 
-def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
+def select_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """Of cells that differ in settings alone the most accurate one, first of all of those that enough seeds decide.
 
     What is claimed to be worse is to be at its best, and not at the mean over good and bad settings.
@@ -145,7 +145,7 @@ def of_best_setting(runs: pd.DataFrame) -> pd.DataFrame:
     return _first_of_cells(runs, most_seeds=FEWEST)
 
 
-def of_main_setting(runs: pd.DataFrame) -> pd.DataFrame:
+def select_main_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """Of cells that differ in settings alone the one with most seeds; of equally many the most accurate.
 
     Of equally many, one in the default precision goes before all others. What is claimed to be better is to be as it is
@@ -183,11 +183,11 @@ def counterpart(cell: pd.DataFrame, among: Sequence[pd.DataFrame], names: Mappin
     among : sequence of DataFrame
         At least one cell; all of one method and T.
     names : mapping of str to str
-        See `distinctions`.
+        See `distinguishing_settings`.
     """
     wanted = names.get(cell["cell_key"].iloc[0])
     same = [other for other in among if names.get(other["cell_key"].iloc[0]) == wanted]
-    return same[0] if same else of_main_setting(pd.concat(among))
+    return same[0] if same else select_main_setting(pd.concat(among))
 
 
 def _by_settings(cells: pd.DataFrame) -> Mapping[str, str]:
@@ -244,12 +244,12 @@ def _shortened(names: list[str]) -> Mapping[str, str]:
     return {name: text if counts[text] == 1 else name for name, text in short.items()}
 
 
-def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
+def label_methods_by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """Give cells that differ in a setting alone a name each, ``method:setting`` or ``method:preset, setting``.
 
     Figures know runs by their method and T, and would average such cells.
     """
-    names = distinctions(runs)
+    names = distinguishing_settings(runs)
 
     def named(method: str, key: str) -> str:
         if key not in names:

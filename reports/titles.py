@@ -3,8 +3,8 @@
 import pandas as pd
 
 from benchmarks.datasets.dataset import available_datasets
-from benchmarks.datasets.sequence_data import RandomTargetParameters
-from benchmarks.datasets.sources import ALREADY_THERE
+from benchmarks.datasets.samples.sequences import RandomTargetParameters
+from benchmarks.datasets.sources.source import ALREADY_THERE
 from tssl_core.architecture import parse_architecture
 
 

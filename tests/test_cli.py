@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benchmarks.cli import EXIT_BROKEN_PIPE, study_of
-from benchmarks.datasets import fashion_mnist_debian
+from benchmarks.cli.commands import study_of
+from benchmarks.cli.main import EXIT_BROKEN_PIPE
+from benchmarks.cli.options import StudyOptions, add_study_options, read_options
 from benchmarks.datasets.mnist import MNIST, FashionMNIST
+from benchmarks.datasets.sources import fashion_mnist_debian
 from benchmarks.tracking import Runs
 from reports.cli import main
 from tests.conftest import write_mnist
@@ -164,7 +165,7 @@ def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:
     program = f"""
 import sys
 sys.path.insert(0, ".")
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 print("with tracking off:", main([*{sweep}, "off"]))
 print("with MLflow:", main([*{sweep}, "sqlite:///x.db"]))
 """
@@ -185,10 +186,11 @@ def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(monke
 
 
 def test_the_command_that_is_logged_names_the_jobs_and_threads_that_bits_depend_on() -> None:
-    options: dict[str, Any] = {"overrides": [], "only": [], "threads": None, "cudnn_benchmark": None}
-    study = argparse.Namespace(study="digits", profile="smoke", **options)
-    assert study_of(study).command == "tssl reproduce digits --profile smoke"
-    study.jobs, study.threads = 2, 1
-    assert study_of(study).command == "tssl reproduce digits --profile smoke --jobs 2 --threads 1"
-    study.cudnn_benchmark = True
-    assert study_of(study).command.endswith(" --threads 1 --cudnn-benchmark")
+    def command(*typed: str) -> str:
+        parser = argparse.ArgumentParser()
+        add_study_options(parser)
+        return study_of(read_options(StudyOptions, parser.parse_args(["digits", *SMOKE, *typed]))).command
+
+    assert command() == "tssl reproduce digits --profile smoke"
+    assert command("--jobs", "2", "--threads", "1") == "tssl reproduce digits --profile smoke --jobs 2 --threads 1"
+    assert command("--threads", "1", "--cudnn-benchmark").endswith(" --threads 1 --cudnn-benchmark")

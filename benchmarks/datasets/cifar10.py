@@ -16,10 +16,11 @@ from torch import Tensor
 from torchvision import datasets as torchvision_datasets
 from torchvision.datasets.utils import calculate_md5
 
-from benchmarks.datasets.augmentation import CROP_AND_FLIP
-from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
-from benchmarks.datasets.image_folder import FolderImages, read_image_folder
-from benchmarks.datasets.sources import Source
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
+from benchmarks.datasets.images.folder import FolderImages, read_image_folder
+from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -57,7 +58,6 @@ class CIFAR10(Dataset):
     name = "cifar10"
     title = "CIFAR-10"
     input_shape = (3, 32, 32)
-    samples = (50_000, 10_000)
     sources = (Archive(),)
 
     def missing(self, root: Path) -> list[Path]:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from sklearn.datasets import load_digits
 
-from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.datasets.samples.split import Data, ImageSplit
 
 TEST_SAMPLES = 360
 MEAN, STD, WHITE = (0.305,), (0.376,), 16

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from torchvision import datasets as torchvision_datasets
 
-from benchmarks.datasets.dataset import Data, Dataset, ImageSplit
-from benchmarks.datasets.fashion_mnist_debian import FetchedPackage, InstalledPackage
-from benchmarks.datasets.mnist_wheel import MNISTWheel
-from benchmarks.datasets.torchvision_download import TorchvisionDownload
+from benchmarks.datasets.dataset import Dataset
+from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.datasets.sources.fashion_mnist_debian import FetchedPackage, InstalledPackage
+from benchmarks.datasets.sources.mnist_wheel import MNISTWheel
+from benchmarks.datasets.sources.torchvision_download import TorchvisionDownload
 from benchmarks.errors import DatasetError
 
 MEAN, STD = (0.1307,), (0.3081,)
@@ -70,7 +71,6 @@ class IDXDataset(Dataset):
     """
 
     input_shape = (1, 28, 28)
-    samples = (60_000, 10_000)
     torchvision_class: ClassVar[type[torchvision_datasets.MNIST]]
     md5: ClassVar[Mapping[str, str]]
 

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import tonic.datasets
 
-from benchmarks.datasets.dataset import Data, Dataset, cache_folder
-from benchmarks.datasets.events import SENSOR, read_events
-from benchmarks.datasets.frame_cache import EventSplit, Recording, load_frames
-from benchmarks.datasets.frames import CHANNELS, FrameParameters
-from benchmarks.datasets.sources import Source
+from benchmarks.datasets.dataset import Dataset, cache_folder
+from benchmarks.datasets.events.frame_cache import EventSplit, Recording, load_frames
+from benchmarks.datasets.events.frames import CHANNELS, FrameParameters
+from benchmarks.datasets.events.recording import SENSOR, read_events
+from benchmarks.datasets.samples.split import Data
+from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
 PARTS = {"train": "Train", "test": "Test"}
@@ -39,7 +40,6 @@ class NMNIST(Dataset):
     title = "N-MNIST"
     input_shape = (CHANNELS, SENSOR, SENSOR)
     events = True
-    samples = (60_000, 10_000)
     Parameters = FrameParameters
     sources: ClassVar[Sequence[Source]] = (TonicDownload(),)
     counts: ClassVar[dict[str, tuple[int, ...]]] = {

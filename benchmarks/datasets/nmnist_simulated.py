@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.datasets.dataset import ImageSplit
-from benchmarks.datasets.event_camera import Camera, record
-from benchmarks.datasets.events import encode_events
+from benchmarks.datasets.events.camera import Camera, record
+from benchmarks.datasets.events.recording import encode_events
 from benchmarks.datasets.mnist import MNIST
 from benchmarks.datasets.nmnist import NMNIST, PARTS
-from benchmarks.datasets.sources import Source, write_whole
+from benchmarks.datasets.samples.split import ImageSplit
+from benchmarks.datasets.sources.source import Source, write_whole
 from benchmarks.errors import DatasetError
 
 FOLDER, CAMERA_FILE = "NMNIST-simulated", "camera.json"

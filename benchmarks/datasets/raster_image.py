@@ -5,14 +5,14 @@ from importlib import resources
 import numpy as np
 import torch
 
-from benchmarks.datasets.dataset import Data
-from benchmarks.datasets.sequence_data import (
+from benchmarks.datasets.samples.sequences import (
     SequenceDataset,
     SequenceParameters,
     SequenceSplit,
     Trains,
     poisson_trains,
 )
+from benchmarks.datasets.samples.split import Data
 
 PICTURE = "sailing_boat.txt"
 """Drawn for this suite; ``#`` is a spike."""

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.datasets.dataset import Data
-from benchmarks.datasets.sequence_data import (
+from benchmarks.datasets.samples.sequences import (
     RandomTargetParameters,
     SequenceDataset,
     SequenceSplit,
@@ -17,6 +16,7 @@ from benchmarks.datasets.sequence_data import (
     require,
     target_trains,
 )
+from benchmarks.datasets.samples.split import Data
 from tssl_core.architecture import InputShape
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from benchmarks.results import Status
-    from benchmarks.study import Cell
+    from benchmarks.study.study import Cell
     from benchmarks.tracking import Record
 
 RETRIES = 1
@@ -16,7 +16,7 @@ RETRIES = 1
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """A cell to be carried out.
 
     Parameters
@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
+    """How a job ended.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ class Outcome:
     record: "Record | None" = None
 
 
-CarryOut = Callable[[Task], Outcome]
-"""Carries out a task where it is called. Executors that use other processes pickle it."""
+CarryOut = Callable[[Job], Outcome]
+"""Carries out a job where it is called. Executors that use other processes pickle it."""
 
 
 class Executor(Protocol):
@@ -90,10 +90,10 @@ class Executor(Protocol):
         """
 
 
-def perform(carry_out: CarryOut, task: Task) -> Outcome | Exception:
-    """Carry out a task in a worker; what is raised is returned in a form that can be sent."""
+def perform(carry_out: CarryOut, job: Job) -> Outcome | Exception:
+    """Carry out a job in a worker; what is raised is returned in a form that can be sent."""
     try:
-        return carry_out(task)
+        return carry_out(job)
     except Exception as error:
         return sendable(error)
 
@@ -108,16 +108,16 @@ def sendable(error: Exception) -> Exception:
     return error
 
 
-def after_loss(task: Task, what: str) -> Task | Outcome:
-    """Return what is to be done after a worker was lost: the task once more, or its end.
+def after_loss(job: Job, what: str) -> Job | Outcome:
+    """Return what is to be done after a worker was lost: the job once more, or its end.
 
     Parameters
     ----------
-    task : Task
+    job : Job
         What it was at work on.
     what : str
         What became of it, such as "killed by SIGKILL".
     """
-    if task.given_up:
-        return Outcome("failed", f"failed: {task.reason}; and the worker that was to log this {what}")
-    return replace(task, lost=(*task.lost, what))
+    if job.given_up:
+        return Outcome("failed", f"failed: {job.reason}; and the worker that was to log this {what}")
+    return replace(job, lost=(*job.lost, what))

@@ -4,10 +4,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.executors.executor import CarryOut, Outcome, Task
+from benchmarks.executors.executor import CarryOut, Job, Outcome
 
 if TYPE_CHECKING:
-    from benchmarks.study import Cell
+    from benchmarks.study.study import Cell
 
 
 @dataclass(frozen=True)
@@ -21,4 +21,4 @@ class InProcess:
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Carry out one cell after another, see `Executor.outcomes`."""
         for cell in cells:
-            yield cell, carry_out(Task(cell))
+            yield cell, carry_out(Job(cell))

@@ -18,11 +18,11 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from benchmarks.executors.executor import CarryOut, Outcome, Task, after_loss, perform
-from benchmarks.interruption import EXIT_TERMINATED, Terminated, termination_raises
+from benchmarks.executors.executor import CarryOut, Job, Outcome, after_loss, perform
+from benchmarks.platform.interruption import EXIT_TERMINATED, Terminated, termination_raises
 
 if TYPE_CHECKING:
-    from benchmarks.study import Cell
+    from benchmarks.study.study import Cell
 
 PATIENCE = 60.0
 """Seconds that a worker gets to close its run when it is told to stop; a training step may have to end before."""
@@ -52,17 +52,17 @@ class Processes:
 
     def outcomes(self, carry_out: CarryOut, cells: Sequence["Cell"]) -> Generator[tuple["Cell", Outcome]]:
         """Give each worker that is free the next cell until all have ended, see `Executor.outcomes`."""
-        waiting = deque(Task(cell) for cell in cells)
+        waiting = deque(Job(cell) for cell in cells)
         workers: list[Worker] = []
         try:
             while waiting or workers:
                 while waiting and len(workers) < self.at_once:
                     workers.append(Worker(carry_out, waiting.popleft()))
                 for worker in ready(workers):
-                    task, ended = worker.task, worker.ended()
+                    job, ended = worker.job, worker.ended()
                     if isinstance(ended, Exception):
                         raise ended
-                    if isinstance(ended, Task):
+                    if isinstance(ended, Job):
                         waiting.appendleft(ended)
                     if waiting and worker.alive:
                         worker.take(waiting.popleft())
@@ -70,23 +70,23 @@ class Processes:
                         workers.remove(worker)
                         worker.dismiss()
                     if isinstance(ended, Outcome):
-                        yield task.cell, ended
+                        yield job.cell, ended
         finally:
             stop(workers)
 
 
 class Worker:
-    """A process that carries out one task after another.
+    """A process that carries out one job after another.
 
     Parameters
     ----------
     carry_out : callable
         Is sent there.
-    task : Task
+    job : Job
         The first one.
     """
 
-    def __init__(self, carry_out: CarryOut, task: Task) -> None:
+    def __init__(self, carry_out: CarryOut, job: Job) -> None:
         # Never forked: OpenMP's threads do not survive that.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -101,23 +101,23 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
         self.alive = True
-        self.take(task)
+        self.take(job)
 
-    def take(self, task: Task) -> None:
-        """Begin a task; if the process is gone, `ended` says so."""
-        self.task = task
+    def take(self, job: Job) -> None:
+        """Begin a job; if the process is gone, `ended` says so."""
+        self.job = job
         with suppress(OSError):
-            self.connection.send(task)
+            self.connection.send(job)
 
-    def ended(self) -> Outcome | Task | Exception:
-        """Return how the task ended, the task that is to take its place, or an error that ends all."""
+    def ended(self) -> Outcome | Job | Exception:
+        """Return how the job ended, the job that is to take its place, or an error that ends all."""
         try:
             ended: Outcome | Exception = self.connection.recv()
         except (EOFError, OSError):
             self.alive = False
             # Its locks are free only when it is gone entirely.
             self.process.join()
-            return after_loss(self.task, how_it_ended(self.process.exitcode))
+            return after_loss(self.job, how_it_ended(self.process.exitcode))
         return ended
 
     def dismiss(self) -> None:
@@ -147,7 +147,7 @@ def stop(workers: Sequence[Worker]) -> None:
 
 
 def serve(connection: Connection, carry_out: CarryOut) -> None:
-    """Carry out the tasks that arrive, in a process of its own, until there are no more."""
+    """Carry out the jobs that arrive, in a process of its own, until there are no more."""
     try:
         with termination_raises(again=signal.SIG_IGN):
             end_with_parent()

@@ -1,4 +1,4 @@
-"""A Ray cluster: one task a run, on whichever machine has room for it."""
+"""A Ray cluster: one job a run, on whichever machine has room for it."""
 
 import functools
 import hashlib
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import ConfigError, ExecutorError
-from benchmarks.executors.executor import CarryOut, Outcome, Task, after_loss, perform
+from benchmarks.executors.executor import CarryOut, Job, Outcome, after_loss, perform
 from benchmarks.executors.processes import PATIENCE
 
 if TYPE_CHECKING:
-    from benchmarks.study import Cell
+    from benchmarks.study.study import Cell
 
 NEW_CLUSTER = "local"
 """Ray's word for one on this machine that lasts as long as this process."""
@@ -74,18 +74,18 @@ class RayCluster:
         with self._connected() as ray:
             remote = ray.remote(num_cpus=self.cpus_per_run, num_gpus=self.gpus_per_run, max_retries=0)(work)
             arguments = str(Path.cwd()), pickle.dumps(carry_out)
-            running = {remote.remote(*arguments, Task(cell)): Task(cell) for cell in cells}
+            running = {remote.remote(*arguments, Job(cell)): Job(cell) for cell in cells}
             try:
                 while running:
                     (reference,), _ = ray.wait(list(running), num_returns=1)
-                    task = running.pop(reference)
-                    ended = result_of(ray, reference, task)
+                    job = running.pop(reference)
+                    ended = result_of(ray, reference, job)
                     if isinstance(ended, Exception):
                         raise ended
-                    if isinstance(ended, Task):
+                    if isinstance(ended, Job):
                         running[remote.remote(*arguments, ended)] = ended
                     else:
-                        yield task.cell, ended
+                        yield job.cell, ended
             finally:
                 stop(ray, list(running))
 
@@ -132,8 +132,8 @@ def import_ray(address: str = NEW_CLUSTER) -> Any:
     return ray
 
 
-def result_of(ray: Any, reference: Any, task: Task) -> Outcome | Task | Exception:
-    """Return how a task ended, the task that is to take its place, or an error that ends all."""
+def result_of(ray: Any, reference: Any, job: Job) -> Outcome | Job | Exception:
+    """Return how a job ended, the job that is to take its place, or an error that ends all."""
     try:
         ended: Outcome | Exception = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
@@ -141,7 +141,7 @@ def result_of(ray: Any, reference: Any, task: Task) -> Outcome | Task | Exceptio
         return ExecutorError(str(error))
     except ray.exceptions.RayError as error:
         # The worker or its machine is gone, or its memory was.
-        return after_loss(task, f"{type(error).__name__}: {first_line(error)}")
+        return after_loss(job, f"{type(error).__name__}: {first_line(error)}")
     return ended
 
 
@@ -158,8 +158,8 @@ def stop(ray: Any, references: list[Any]) -> None:
         ray.wait(references, num_returns=len(references), timeout=PATIENCE)
 
 
-def work(folder: str, pickled: bytes, task: Task) -> Outcome | Exception:
-    """Carry out a task in a worker of the cluster.
+def work(folder: str, pickled: bytes, job: Job) -> Outcome | Exception:
+    """Carry out a job in a worker of the cluster.
 
     Parameters
     ----------
@@ -167,15 +167,15 @@ def work(folder: str, pickled: bytes, task: Task) -> Outcome | Exception:
         Working folder of the sweep; paths may be relative to it. A machine that does not have it works in a folder of
         its own, from which nothing but the record of the run comes back.
     pickled : bytes
-        What carries out tasks.
-    task : Task
+        What carries out jobs.
+    job : Job
         What to do.
     """
     try:
         os.chdir(folder)
     except OSError:
         os.chdir(folder_of_this_machine(folder))
-    return perform(opened(pickled), task)
+    return perform(opened(pickled), job)
 
 
 def folder_of_this_machine(folder: str) -> Path:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split, indices_of
+from benchmarks.datasets.samples.split import Split, indices_of
 from benchmarks.metrics.confusion import ConfusionMatrix
 
 EVALUATION_BATCH = 500

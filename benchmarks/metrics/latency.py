@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.samples.split import Split
 
 LATENCY_BATCH = 100
 LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.memory import give_back_freed_memory
+from benchmarks.platform.memory import give_back_freed_memory
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"

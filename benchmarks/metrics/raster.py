@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics.activity import spiking_layers
 from tssl_core.layers import SpikingLayer
 

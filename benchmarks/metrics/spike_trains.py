@@ -5,12 +5,13 @@ measure; tests hold the two distances to those of elephant, a library for the an
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from benchmarks.datasets.samples.sequences import SequenceRule
 
 Trains = NDArray[np.bool_]
 """Spike trains, ``[T, N]``."""
@@ -114,25 +115,6 @@ def matched_spikes(first: Trains, second: Trains, *, tolerance: int) -> NDArray[
         i += pair | (left & (apart < -tolerance))
         j += pair | (left & (apart > tolerance))
     return matched
-
-
-@dataclass(frozen=True, kw_only=True)
-class SequenceRule:
-    """What spike trains are compared by.
-
-    Parameters
-    ----------
-    tau : float
-        Time constant in time steps, above 1, of van Rossum's distance and of the loss.
-    victor_purpura_cost : float
-        Of moving a spike by a time step, where adding or removing one costs 1.
-    tolerance : int
-        How many time steps a spike may be off and still count as hit.
-    """
-
-    tau: float = 3.0
-    victor_purpura_cost: float = 0.25
-    tolerance: int = 1
 
 
 def sequence_measures(output: Tensor, target: Tensor, rule: SequenceRule, *, all_of_them: bool) -> dict[str, float]:

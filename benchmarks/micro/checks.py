@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from baselines.method import Task
+from baselines.method import NetworkSpec
 from benchmarks.micro.peers import Peer, SpikeCountModel
 from benchmarks.micro.recurrence import Unrolled
 from tssl_core import LIFParams
@@ -35,7 +35,7 @@ def check_neuron(peer: Peer, current: Tensor, grad: Tensor, lif: LIFParams) -> N
     _assert_same_gradient(peer, "the current", gradient, expected_gradient)
 
 
-def check_network(peer: Peer, task: Task, images: Tensor, labels: Tensor, lif: LIFParams) -> None:
+def check_network(peer: Peer, spec: NetworkSpec, images: Tensor, labels: Tensor, lif: LIFParams) -> None:
     """Compare a library's network, its loss and the gradients of its weights with those of the unrolled recurrence.
 
     Raises
@@ -47,7 +47,7 @@ def check_network(peer: Peer, task: Task, images: Tensor, labels: Tensor, lif: L
     for neuron in (lambda: peer.neuron(lif), lambda: Unrolled(peer.recurrence(lif))):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            models.append(SpikeCountModel(task, neuron))
+            models.append(SpikeCountModel(spec, neuron))
     output, expected_output = (model(images) for model in models)
     _assert_same_spikes(peer, output, expected_output)
     for model, spikes in zip(models, (output, expected_output), strict=True):

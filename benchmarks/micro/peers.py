@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.method import Model, Task
+from baselines.method import Model, NetworkSpec
 from benchmarks.micro.recurrence import Recurrence, arctan_primitive, superspike_primitive
 from tssl_core import LIFParams, Network
 from tssl_core.layers import SumPool
@@ -201,23 +201,23 @@ class SpikeCountModel(Model):
 
     Parameters
     ----------
-    task : Task
+    spec : NetworkSpec
         Architecture, shapes and number of time steps.
     neuron : callable
         Makes the neurons of one layer, ``[T, B, ...]`` to spikes.
     """
 
-    def __init__(self, task: Task, neuron: Callable[[], nn.Module]) -> None:
+    def __init__(self, spec: NetworkSpec, neuron: Callable[[], nn.Module]) -> None:
         super().__init__()
-        self.time_steps = task.time_steps
+        self.time_steps = spec.time_steps
         self.network = Network(
-            task.architecture,
-            task.input_shape,
-            task.classes,
+            spec.architecture,
+            spec.input_shape,
+            spec.classes,
             neuron=neuron,
             output_neuron=neuron,
             pool=SumPool,
-            initial_weights=task.initial_weights,
+            initial_weights=spec.initial_weights,
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -14,15 +14,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.config import OptimizerConfig
-from benchmarks.cuda_graph import WARM_UP, Recorded
-from benchmarks.determinism import choose_deterministic_kernels
+from benchmarks.config.run import OptimizerConfig
 from benchmarks.micro.peers import SpikingJelly
 from benchmarks.micro.test_neuron import LIF, SHAPES, TSSL, arrays_of, floor_ratio
 from benchmarks.micro.test_step import STEPS, Step, batch_of, model_of, products_alone
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.precision import HALF, Precision, choose_precision, loss_scale
-from benchmarks.training import make_optimizer, placed, train_step
+from benchmarks.platform.cuda_graph import WARM_UP, Recorded
+from benchmarks.platform.determinism import choose_deterministic_kernels
+from benchmarks.platform.precision import HALF, Precision, choose_precision, loss_scale
+from benchmarks.training.training import make_optimizer, placed, train_step
 from tssl_core import reference, spiking_psc
 from tssl_core.kernels import SPIKING_PSC, resolve
 from tssl_core.kernels.fusion import NOTHING, Fusion, Pooling, composed

@@ -15,11 +15,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from baselines.method import Model, get_method
-from benchmarks.config import RunConfig, validate_run
+from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.micro.checks import check_network, check_neuron
 from benchmarks.micro.peers import PEERS, Peer, SpikeCountModel
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.training import make_optimizer, train_step
+from benchmarks.training.training import make_optimizer, train_step
 from tssl_core import LIFParams, spiking_psc
 
 SUITE = "suite"
@@ -76,15 +76,15 @@ def test_layer(benchmark: BenchmarkFixture, peers: list[Peer], shape: tuple[int,
 def test_training_step(benchmark: BenchmarkFixture, peers: list[Peer], network: str) -> None:
     """Time forward, loss, backward, clipping and AdamW on one batch of noise."""
     config = validate_run({**NETWORKS[network], "method": "tssl_bp", "time_steps": 5, "epochs": 1})
-    task = config.task()
+    spec = config.network_spec()
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(config.batch_size, *task.input_shape, generator=generator)
-    labels = torch.randint(task.classes, (config.batch_size,), generator=generator)
+    images = torch.rand(config.batch_size, *spec.input_shape, generator=generator)
+    labels = torch.randint(spec.classes, (config.batch_size,), generator=generator)
     for peer in peers:
-        check_network(peer, task, images[:4], labels[:4], LIF)
+        check_network(peer, spec, images[:4], labels[:4], LIF)
     method = get_method(config.method)
-    suite = method.build(task, config.method_parameters())
-    models = {SUITE: suite, **{peer.name: SpikeCountModel(task, partial(peer.neuron, LIF)) for peer in peers}}
+    suite = method.build(spec, config.method_parameters())
+    models = {SUITE: suite, **{peer.name: SpikeCountModel(spec, partial(peer.neuron, LIF)) for peer in peers}}
     functions = {name: step_of(model, config, images, labels) for name, model in models.items()}
     label = f"{network} {config.architecture}, T = {config.time_steps}, batch {config.batch_size}"
     compare(benchmark, peers, functions, work="training step beside other libraries", label=label)

@@ -16,10 +16,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from baselines.method import Model, Task, get_method
-from benchmarks.config import OptimizerConfig
+from baselines.method import Model, NetworkSpec, get_method
+from benchmarks.config.run import OptimizerConfig
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.training import make_optimizer, train_step
+from benchmarks.training.training import make_optimizer, train_step
 from tssl_core import parse_architecture
 from tssl_core.architecture import InputShape
 from tssl_core.kernels import scan
@@ -50,7 +50,7 @@ ROUNDS = 7
 def model_of(step: Step, backend: str, name: str = "tssl_bp") -> Model:
     """Make the network of a step for a method, with the same weights for any backend."""
     method = get_method(name)
-    task = Task(
+    spec = NetworkSpec(
         architecture=parse_architecture(step.architecture),
         input_shape=step.input_shape,
         classes=10,
@@ -58,7 +58,7 @@ def model_of(step: Step, backend: str, name: str = "tssl_bp") -> Model:
         events=step.events,
     )
     torch.manual_seed(0)
-    return method.build(task, method.Parameters(), backend=backend)
+    return method.build(spec, method.Parameters(), backend=backend)
 
 
 def batch_of(step: Step) -> tuple[Tensor, Tensor]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.config import Execution, validate_run
-from benchmarks.environment import describe_environment
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
 from benchmarks.results import EpochResult
 from benchmarks.tracking import Mirror, OpenRecord, Record, Runs
+from benchmarks.tracking.environment import describe_environment
 
 pytest.importorskip("pytest_benchmark")
 RUNS, EPOCHS = 50, 100

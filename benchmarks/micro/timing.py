@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.memory import keep_freed_memory
+from benchmarks.platform.memory import keep_freed_memory
 
 ROUNDS = 15
 

@@ -3,9 +3,10 @@
 from dataclasses import fields
 from math import ceil
 
-from benchmarks.config import RunConfig
-from benchmarks.datasets.dataset import Data, get_dataset
-from benchmarks.metrics.spike_trains import SequenceRule
+from benchmarks.config.run import RunConfig
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.samples.sequences import SequenceRule
+from benchmarks.datasets.samples.split import Data
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.sequences import Sequences
 from benchmarks.tasks.task_type import TaskType
@@ -22,7 +23,7 @@ def task_type_of(config: RunConfig, data: Data) -> TaskType:
         Cut to what the run asks for, and on its device.
     """
     if get_dataset(config.dataset).task == "classification":
-        return Classification(config.task().classes)
+        return Classification(config.network_spec().classes)
     parameters = config.parameters_of_dataset()
     return Sequences(
         SequenceRule(**{field.name: getattr(parameters, field.name) for field in fields(SequenceRule)}),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics import ConfusionMatrix, Raster, accuracy_at_steps, spike_raster
 from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tasks.task_type import Evaluation

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split, indices_of
+from benchmarks.datasets.samples.sequences import SequenceRule
+from benchmarks.datasets.samples.split import Split, indices_of
 from benchmarks.metrics import Raster, samples_at_once
 from benchmarks.metrics.raster import as_text
-from benchmarks.metrics.spike_trains import SequenceRule, nearest_train, sequence_measures
+from benchmarks.metrics.spike_trains import nearest_train, sequence_measures
 from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tasks.task_type import Evaluation
 

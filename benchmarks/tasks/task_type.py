@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.datasets.dataset import Split
+from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics import Raster
 from benchmarks.results import EpochResult, OutputRaster
 

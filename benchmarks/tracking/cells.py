@@ -7,9 +7,9 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from baselines.method import get_method, method_title
-from benchmarks.config import RunConfig
+from benchmarks.config.nested import flatten
+from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import get_dataset
-from benchmarks.nested import flatten
 from benchmarks.tracking.record import Record
 
 if TYPE_CHECKING:

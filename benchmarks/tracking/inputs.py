@@ -24,7 +24,7 @@ def dataset_inputs(record: Record) -> list["DatasetInput"]:
     from mlflow.types import Schema, TensorSpec
 
     config, environment = record.run_config(), record.environment
-    images = (-1, *config.task().input_shape)
+    images = (-1, *config.network_spec().input_shape)
     shape = (config.time_steps, *images) if get_dataset(config.dataset).events else images
     source = CodeDatasetSource({"dataset": config.dataset, "source": environment["data_source"]})
     schema = Schema([TensorSpec(np.dtype(np.float32), shape, "inputs")])

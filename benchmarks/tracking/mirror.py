@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.errors import ConfigError, LockedError, TrackingError
-from benchmarks.locks import locked
+from benchmarks.platform.locks import locked
 from benchmarks.tracking.connection import Connection
 from benchmarks.tracking.report import log_report
 from benchmarks.tracking.runs import Runs, read

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.config import RunConfig
+from benchmarks.config.run import RunConfig
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

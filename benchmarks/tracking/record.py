@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from benchmarks.config import Execution, RunConfig, kept_run
-from benchmarks.environment import Environment
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, kept_run
 from benchmarks.errors import TrackingError
 from benchmarks.results import EpochResult, RunResult, Status
+from benchmarks.tracking.environment import Environment
 
 FORMAT = 1
 """Version of the file; a file of another one is refused."""
@@ -41,7 +42,7 @@ class Record:
     execution : mapping
         Where and how: device, backend, threads, precision as they were in effect, CUDA graphs, cuDNN's choice.
     environment : mapping
-        See `benchmarks.environment.Environment`.
+        See `benchmarks.tracking.environment.Environment`.
     process : mapping
         Machine and process that are, or were, at work on it.
     status, reason, details : str

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from benchmarks.environment import Environment
 from benchmarks.results import METRIC_COLUMNS
+from benchmarks.tracking.environment import Environment
 from benchmarks.tracking.record import Record
 
 PART_COLUMNS = ("train_samples", "test_samples", "evaluate_on")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from benchmarks.atomic import write_atomically
 from benchmarks.errors import LockedError, TrackingError
-from benchmarks.locks import is_locked, locked
+from benchmarks.platform.atomic import write_atomically
+from benchmarks.platform.locks import is_locked, locked
 from benchmarks.results import EpochResult, RunResult, Status
 from benchmarks.tracking.record import UNFINISHED, Record
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from baselines.method import Model, get_method
-from benchmarks.config import validate_run
+from benchmarks.config.run import validate_run
 from benchmarks.tracking.models import CONFIG_FILE, WEIGHTS_FILE
 
 
@@ -40,6 +40,6 @@ def _load_pyfunc(data_path: str) -> ClassScores:
     """Build the network from its configuration and load its weights; nothing is unpickled."""
     folder = Path(data_path)
     config = validate_run(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-    model = get_method(config.method).build(config.task(), config.method_parameters())
+    model = get_method(config.method).build(config.network_spec(), config.method_parameters())
     model.load_state_dict(torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True))
     return ClassScores(model.eval())

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from benchmarks.config import RunConfig
-from benchmarks.nested import flatten
+from benchmarks.config.nested import flatten
+from benchmarks.config.run import RunConfig
 from benchmarks.results import Status
 from benchmarks.tracking.cells import (
     KIND,

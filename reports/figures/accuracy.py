@@ -11,7 +11,7 @@ from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch, time_axis, time_steps_of, within_bounds
 from reports.figures.style import one_pair_of_axes, style_of
 from reports.model import Note
-from reports.settings import VALUE, swept
+from reports.settings import VALUE, varied_setting
 from reports.titles import accuracy_title
 
 DASHES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
@@ -100,9 +100,9 @@ def accuracy_against_setting(finished: pd.DataFrame) -> Drawing | None:
     Returns
     -------
     Drawing or None
-        None if no single setting was varied, see `reports.settings.swept`.
+        None if no single setting was varied, see `reports.settings.varied_setting`.
     """
-    found = swept(finished)
+    found = varied_setting(finished)
     if found is None:
         return None
     setting, runs = found

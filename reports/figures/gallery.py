@@ -24,7 +24,7 @@ from reports.figures.scales import time_steps_of
 from reports.figures.style import save
 from reports.load import Results
 from reports.model import Note, Picture, Section
-from reports.settings import told_apart
+from reports.settings import label_methods_by_setting
 from reports.titles import dataset_title
 
 LEFT_OUT = "Figures left out"
@@ -54,7 +54,7 @@ def _several_steps(finished: pd.DataFrame) -> bool:
 
 
 def _under_their_methods(runs: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Undo `told_apart`, for what shows settings in another way."""
+    """Undo `label_methods_by_setting`, for what shows settings in another way."""
     return results.finished[results.finished["run_key"].isin(runs["run_key"])]
 
 
@@ -143,7 +143,7 @@ def draw_figures(results: Results, folder: Path) -> list[Section]:
 
 def _groups(results: Results) -> Iterator[tuple[pd.DataFrame, str, str]]:
     """Finished runs that compare, with the beginning of their files' names and a title."""
-    for dataset, of_dataset in told_apart(results.finished).groupby("dataset", sort=True):
+    for dataset, of_dataset in label_methods_by_setting(results.finished).groupby("dataset", sort=True):
         name, title = str(dataset), dataset_title(str(dataset))
         groups = list(of_dataset.groupby(TERMS, sort=True, dropna=False))
         varying = [index for index, column in enumerate(TERMS) if of_dataset[column].nunique(dropna=False) > 1]

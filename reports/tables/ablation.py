@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from baselines.method import available_methods
-from benchmarks.nested import flatten
+from benchmarks.config.nested import flatten
 from reports.cells import TERMS, percent, precision_of
 from reports.published import METHOD
-from reports.settings import cells_in_order, changes, counterpart, distinctions, of_main_setting
+from reports.settings import cells_in_order, changed_settings, counterpart, distinguishing_settings, select_main_setting
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
 from reports.tables.differences import METRICS, NOISE
@@ -28,18 +28,18 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
     -------
     DataFrame
         A row a variant, the method itself first; none if no cell of the method has a variant or another precision
-        beside it. Other settings of the method itself are set beside its main one, see `of_main_setting`, variants
+        beside it. Other settings of the method itself are set beside its main one, see `select_main_setting`, variants
         as in `counterpart`.
     """
     family = finished[finished["method"].str.partition(":")[0] == method]
     rows: list[dict[str, object]] = []
-    settings = distinctions(family)
+    settings = distinguishing_settings(family)
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
         cells = cells_in_order(group, settings)
         own = [runs for runs in cells if runs["method"].iloc[0] == method]
         several = len(own) > 1 and pd.concat(own)["precision"].nunique() > 1
         if own and (several or len(own) < len(cells)):
-            main = of_main_setting(pd.concat(own))
+            main = select_main_setting(pd.concat(own))
             rows += [
                 _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
                 for runs in cells
@@ -52,7 +52,7 @@ def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) 
     same = runs.index.equals(beside.index)
     pairs = {title: None if same else paired_difference(runs, beside, key) for title, key in METRICS.items()}
     last = pairs["last epoch"]
-    changed = changes(runs, beside)
+    changed = changed_settings(runs, beside)
     return {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],

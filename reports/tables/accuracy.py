@@ -5,7 +5,7 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import CELL, percent
 from reports.published import Published, published_for
-from reports.settings import VALUE, swept, told_apart
+from reports.settings import VALUE, label_methods_by_setting, varied_setting
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_constant, without_empty
 
 
@@ -62,7 +62,7 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
         return pd.DataFrame()
     rows: dict[str, dict[str, str]] = {}
     # Cells that differ in more than T cannot share a row.
-    for key, runs in told_apart(finished).groupby(CELL, sort=True, dropna=False):
+    for key, runs in label_methods_by_setting(finished).groupby(CELL, sort=True, dropna=False):
         cell = dict(zip(CELL, key, strict=True))
         name = str(cell["method"])
         column = f"T = {cell['time_steps']}" if is_spiking(name) else "no T"
@@ -75,14 +75,14 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
 
 
 def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:
-    """Methods by the values of the one setting that was varied, see `swept`; arguments as above.
+    """Methods by the values of the one setting that was varied, see `varied_setting`; arguments as above.
 
     Returns
     -------
     DataFrame
         A row a method and T; empty if no single setting was varied.
     """
-    found = swept(finished)
+    found = varied_setting(finished)
     if found is None:
         return pd.DataFrame()
     name, runs = found

@@ -6,7 +6,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from reports.cells import mean_and_std, percent, precision_of
-from reports.settings import cells_in_order, distinctions
+from reports.settings import cells_in_order, distinguishing_settings
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
@@ -37,7 +37,7 @@ def cells_of(finished: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.Dat
     (dict, DataFrame)
         Network, method, T, epochs, samples and number of runs; and the runs.
     """
-    settings = distinctions(finished)
+    settings = distinguishing_settings(finished)
     for runs in cells_in_order(finished, settings):
         first = runs.iloc[0]
         yield (

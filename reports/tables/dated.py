@@ -6,11 +6,11 @@ import pandas as pd
 
 from baselines.method import method_title
 from benchmarks.metrics.early_stopping import stopping_epoch
-from benchmarks.published import Version
+from benchmarks.study.published import Version
 from reports.cells import TERMS, percent
 from reports.dated import version_of
 from reports.published import METHOD
-from reports.settings import cells_in_order, changes, distinctions
+from reports.settings import cells_in_order, changed_settings, distinguishing_settings
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, without_constant, without_empty
 from reports.tables.differences import METRICS, NOISE
@@ -35,7 +35,7 @@ def factor_table(finished: pd.DataFrame) -> pd.DataFrame:
     of_2020 = finished[finished["method"].str.startswith(f"{METHOD}:")]
     rows: list[dict[str, object]] = []
     for _, group in of_2020.groupby([*TERMS, "method", "time_steps"], sort=True, dropna=False):
-        cells = cells_in_order(group, distinctions(group))
+        cells = cells_in_order(group, distinguishing_settings(group))
         own = [cell for cell in cells if version_of(cell)]
         if own and len(cells) > 1:
             rows += [_factor_row(cell, own[0]) for cell in (own[0], *(cell for cell in cells if cell is not own[0]))]
@@ -49,7 +49,7 @@ def _factor_row(runs: pd.DataFrame, configuration: pd.DataFrame) -> dict[str, ob
     return {
         "dataset": runs["dataset"].iloc[0],
         "configuration": method_title(runs["method"].iloc[0]),
-        "changes": (None if same else changes(runs, configuration)) or "(as published)",
+        "changes": (None if same else changed_settings(runs, configuration)) or "(as published)",
         "n": len(runs),
         "last epoch %": percent(runs["accuracy_last"]),
         "best epoch %": percent(runs["accuracy_best"]),

@@ -7,7 +7,7 @@ import pandas as pd
 from baselines.method import is_spiking, method_title
 from reports.cells import TERMS, precision_of
 from reports.published import METHOD
-from reports.settings import cells_in_order, counterpart, distinctions
+from reports.settings import cells_in_order, counterpart, distinguishing_settings
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, without_constant, without_empty
 
@@ -32,7 +32,7 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
         A row a cell and T of the reference that share a seed; none if there is no such pair.
     """
     rows = []
-    settings = distinctions(finished)
+    settings = distinguishing_settings(finished)
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         own = group[group["method"] == reference]
         of_steps = [cells_in_order(runs, settings) for _, runs in own.groupby("time_steps", sort=True)]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports.settings import given
+from reports.settings import nondefault_parameters
 from reports.tables.cells import cells_of
 
 
@@ -19,5 +19,9 @@ def parameter_table(finished: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         A row a method and what was set; none if all methods were run as they are, or nothing is known of it.
     """
-    rows = [{"method": cell["method"], "set": words} for cell, runs in cells_of(finished) if (words := given(runs))]
+    rows = [
+        {"method": cell["method"], "set": words}
+        for cell, runs in cells_of(finished)
+        if (words := nondefault_parameters(runs))
+    ]
     return pd.DataFrame(rows).drop_duplicates(ignore_index=True)

@@ -17,11 +17,13 @@ from torch import Tensor
 from baselines.ann import ANNModel
 from baselines.converted import ConvertedModel, ConvertedParameters, percentile_of_positive
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire, integrate_and_fire
-from benchmarks.config import Execution, validate_run
-from benchmarks.datasets.dataset import ImageSplit, Split, get_dataset
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.samples.split import ImageSplit, Split
 from benchmarks.metrics import accuracy, accuracy_at_steps
 from benchmarks.results import EpochResult
-from benchmarks.training import CALIBRATION_SAMPLES, Training, prepare
+from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare
 from tssl_core import ParameterError
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from baselines.eventprop import EventPropParameters
-from baselines.method import Model, Task, get_method
+from baselines.method import Model, NetworkSpec, get_method
 from baselines.neurons.event_lif import EVENT_LIF, EventLIF, EventLIFParams, LeakyIntegrator
 from tssl_core import ParameterError, parse_architecture
 
@@ -22,7 +22,7 @@ def build(
     time_steps: int = 5,
 ) -> Model:
     torch.manual_seed(3)
-    task = Task(
+    spec = NetworkSpec(
         architecture=parse_architecture(architecture),
         input_shape=(2, 8, 8),
         classes=10,
@@ -30,7 +30,7 @@ def build(
         events=sequences,
         sequences=sequences,
     )
-    return EVENTPROP.build(task, parameters or EventPropParameters())
+    return EVENTPROP.build(spec, parameters or EventPropParameters())
 
 
 def test_the_network_is_the_one_that_its_definition_gives() -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.method import Method, Model, Task, available_methods, get_method, is_spiking, method_title
-from benchmarks.config import validate_run
+from baselines.method import Method, Model, NetworkSpec, available_methods, get_method, is_spiking, method_title
+from benchmarks.config.run import validate_run
 from tssl_core import ParameterError, parse_architecture
 from tssl_core.architecture import Conv, Dense
 from tssl_core.layers import InitialWeights, SpikingLayer, synapse
@@ -29,7 +29,7 @@ def build(name: str, architecture: str, time_steps: int = 5, **settings: Any) ->
     config = validate_run({**run, **settings})
     torch.manual_seed(3)
     method = get_method(name)
-    return method, method.build(config.task(), config.method_parameters())
+    return method, method.build(config.network_spec(), config.method_parameters())
 
 
 def test_the_methods_of_the_suite_are_found() -> None:
@@ -80,7 +80,7 @@ def test_a_model_maps_images_to_scores_and_its_loss_reaches_every_weight(name: s
 @pytest.mark.parametrize("name", [name for name in NAMES if is_spiking(name)])
 def test_the_backend_that_is_asked_for_reaches_every_neuron(name: str) -> None:
     config = validate_run({"dataset": "digits", "method": name, "architecture": "20", "time_steps": 2, "epochs": 1})
-    model = get_method(name).build(config.task(), config.method_parameters(), backend="reference")
+    model = get_method(name).build(config.network_spec(), config.method_parameters(), backend="reference")
     neurons = [module for module in model.modules() if isinstance(module, SpikingLayer)]
     assert neurons
     assert {neuron.backend for neuron in neurons} == {"reference"}
@@ -144,10 +144,12 @@ def test_the_relu_network_is_the_one_that_torch_would_build() -> None:
 @pytest.mark.parametrize("name", ["ann", "converted"])
 def test_the_first_weights_of_convolutions_alone_can_be_scaled(name: str) -> None:
     def weights(**parameters: float) -> list[Tensor]:
-        task = Task(architecture=parse_architecture("6C3w5-P2-20"), input_shape=(1, 8, 8), classes=10, time_steps=1)
+        spec = NetworkSpec(
+            architecture=parse_architecture("6C3w5-P2-20"), input_shape=(1, 8, 8), classes=10, time_steps=1
+        )
         torch.manual_seed(0)
         method = get_method(name)
-        return list(method.build(task, method.Parameters(**parameters)).parameters())
+        return list(method.build(spec, method.Parameters(**parameters)).parameters())
 
     (conv, *dense), (scaled, *same) = weights(), weights(initial_conv_scale=0.5)
     assert torch.equal(0.5 * conv, scaled)
@@ -169,9 +171,11 @@ def test_the_relu_network_has_the_weights_of_he_where_the_scale_undoes_the_archi
 
 @pytest.mark.parametrize("name", ["ann", "converted"])
 def test_the_relu_network_says_that_it_takes_no_spike_trains(name: str) -> None:
-    task = Task(architecture=parse_architecture("20"), input_shape=(2, 34, 34), classes=10, time_steps=30, events=True)
+    spec = NetworkSpec(
+        architecture=parse_architecture("20"), input_shape=(2, 34, 34), classes=10, time_steps=30, events=True
+    )
     method = get_method(name)
-    reason = method.supports(task, method.Parameters())
+    reason = method.supports(spec, method.Parameters())
     assert reason is not None
     assert "spike trains" in reason
 

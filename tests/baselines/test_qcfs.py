@@ -15,10 +15,12 @@ from torch.nn import functional as F
 
 from baselines.method import get_method
 from baselines.qcfs import QCFSModel, QCFSNeuron, QCFSParameters, clip_floor_shift
-from benchmarks.config import Execution, validate_run
-from benchmarks.datasets.dataset import ImageSplit, get_dataset
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.samples.split import ImageSplit
 from benchmarks.metrics import accuracy
-from benchmarks.training import Training, make_optimizer, prepare
+from benchmarks.training.training import Training, make_optimizer, prepare
 from tssl_core import ParameterError
 
 CPU = torch.device("cpu")
@@ -235,7 +237,7 @@ def test_weight_decay_draws_thresholds_to_their_first_value() -> None:
             "optimizer": {"learning_rate": 0.1, "weight_decay": 1.0},
         }
     )
-    model = get_method("qcfs").build(config.task(), QCFSParameters(initial_threshold=3.0))
+    model = get_method("qcfs").build(config.network_spec(), QCFSParameters(initial_threshold=3.0))
     optimizer = make_optimizer(model, config.optimizer)
     layer = next(module for module in model.modules() if isinstance(module, QCFSNeuron))
     with torch.no_grad():

@@ -4,26 +4,26 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.method import Task, get_method
+from baselines.method import NetworkSpec, get_method
 from baselines.neurons.spike_response import SpikeResponseNeuron, SRMParams
 from baselines.slayer import SLAYERModel, SLAYERParameters
-from benchmarks.config import validate_run
-from benchmarks.study import cell_of
+from benchmarks.config.run import validate_run
+from benchmarks.study.study import cell_of
 from tssl_core import ParameterError, parse_architecture
 
 SLAYER = get_method("slayer")
 PUBLISHED = SRMParams(delay=True)
 
 
-def task(architecture: str, time_steps: int = 6) -> Task:
-    return Task(
+def spec(architecture: str, time_steps: int = 6) -> NetworkSpec:
+    return NetworkSpec(
         architecture=parse_architecture(architecture), input_shape=(2, 12, 12), classes=3, time_steps=time_steps
     )
 
 
 def build(architecture: str, parameters: SLAYERParameters | None = None, time_steps: int = 6) -> SLAYERModel:
     torch.manual_seed(0)
-    return SLAYERModel(task(architecture, time_steps), parameters or SLAYERParameters(), "reference").double()
+    return SLAYERModel(spec(architecture, time_steps), parameters or SLAYERParameters(), "reference").double()
 
 
 def test_the_loss_is_half_the_squared_error_of_the_rate_in_each_step() -> None:
@@ -86,14 +86,14 @@ def test_a_window_in_which_no_spike_reaches_the_output_is_not_supported() -> Non
     pooled = SLAYERParameters(neuron=PUBLISHED, conv_scale=1e3, dense_scale=1e3, spiking_pool=True)
     images = torch.rand(5, 2, 12, 12, dtype=torch.float64)
     for parameters, depth in ((delayed, 3), (pooled, 4)):
-        reason = SLAYER.supports(task("6C3-P2-20", depth), parameters)
+        reason = SLAYER.supports(spec("6C3-P2-20", depth), parameters)
         assert reason is not None
         assert f"T = {depth} is too short for {depth} layers" in reason
         assert f"at least {depth + 1} time steps" in reason
-        assert SLAYER.supports(task("6C3-P2-20", depth + 1), parameters) is None
+        assert SLAYER.supports(spec("6C3-P2-20", depth + 1), parameters) is None
         assert build("6C3-P2-20", parameters, depth)(images).sum() == 0
         assert build("6C3-P2-20", parameters, depth + 1)(images).sum() > 0
-    assert SLAYER.supports(task("6C3-P2-20", 1), SLAYERParameters()) is None
+    assert SLAYER.supports(spec("6C3-P2-20", 1), SLAYERParameters()) is None
     assert build("6C3-P2-20", SLAYERParameters(conv_scale=1e3, dense_scale=1e3), 1)(images).sum() > 0
 
 

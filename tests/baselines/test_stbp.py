@@ -5,11 +5,11 @@ import torch
 from torch.nn import functional as F
 
 from baselines.bptt import BPTTParameters
-from baselines.method import Model, Task, get_method
+from baselines.method import Model, NetworkSpec, get_method
 from baselines.neurons.iterative_lif import ITERATIVE_LIF, IterativeLIF, IterativeLIFParams
 from baselines.rate_coding import rate_cross_entropy, rate_mean_squared_error
 from baselines.stbp import STBPParameters
-from benchmarks.config import validate_run
+from benchmarks.config.run import validate_run
 from tssl_core import ParameterError, parse_architecture
 
 NAMES = ["stbp", "stbp:classic", "bptt"]
@@ -20,14 +20,14 @@ def build(name: str, architecture: str = "6C3-P2-20", **parameters: object) -> M
     config = validate_run(
         {"dataset": "digits", "method": name, "architecture": architecture, "epochs": 1, "parameters": parameters}
     )
-    task = Task(
+    spec = NetworkSpec(
         architecture=parse_architecture(architecture),
         input_shape=(2, 8, 8),
         classes=10,
         time_steps=5,
     )
     torch.manual_seed(3)
-    return get_method(name).build(task, config.method_parameters())
+    return get_method(name).build(spec, config.method_parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,7 +111,7 @@ def test_one_parameter_leaves_the_others_at_the_defaults_of_the_method() -> None
 
 @pytest.mark.parametrize("name", NAMES)
 def test_neurons_run_on_the_backend_that_was_asked_for(name: str) -> None:
-    task = Task(architecture=parse_architecture("20"), input_shape=(1, 8, 8), classes=10, time_steps=2)
+    spec = NetworkSpec(architecture=parse_architecture("20"), input_shape=(1, 8, 8), classes=10, time_steps=2)
     method = get_method(name)
-    model = method.build(task, method.Parameters(), backend="reference")
+    model = method.build(spec, method.Parameters(), backend="reference")
     assert {layer.backend for layer in model.modules() if isinstance(layer, IterativeLIF)} == {"reference"}

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from baselines.method import get_method
 from baselines.neurons.iterative_lif import forward
 from baselines.tet import TETModel, TETParameters, temporal_efficient_loss
-from benchmarks.config import validate_run
+from benchmarks.config.run import validate_run
 from tssl_core import ParameterError
 
 
@@ -24,7 +24,7 @@ def model_of(architecture: str, time_steps: int, **parameters: Any) -> TETModel:
     run = {"dataset": "digits", "method": "tet", "architecture": architecture, "time_steps": time_steps, "epochs": 1}
     config = validate_run({**run, "parameters": parameters})
     torch.manual_seed(0)
-    model = get_method("tet").build(config.task(), config.method_parameters())
+    model = get_method("tet").build(config.network_spec(), config.method_parameters())
     assert isinstance(model, TETModel)
     return model
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.method import Task, get_method
+from baselines.method import NetworkSpec, get_method
 from baselines.tssl_bp import TSSLBPModel, TSSLBPParameters
-from benchmarks.config import validate_run
+from benchmarks.config.run import validate_run
 from tssl_core import parse_architecture
 from tssl_core.layers import TSSLNeuron
 
@@ -48,7 +48,7 @@ def built(version: str, name: str, golden: dict[str, Any]) -> TSSLBPModel:
     """A network with the weights of the arrays."""
     images = golden["input"]
     channels, height, width = images.shape[-3:]
-    task = Task(
+    spec = NetworkSpec(
         architecture=parse_architecture(NETWORKS[name]),
         input_shape=(channels, height, width),
         classes=10,
@@ -56,7 +56,7 @@ def built(version: str, name: str, golden: dict[str, Any]) -> TSSLBPModel:
         events=images.dim() == 5,
         initial_weights="kaiming_normal",
     )
-    model = get_method("tssl_bp").build(task, parameters(version, golden), backend="reference")
+    model = get_method("tssl_bp").build(spec, parameters(version, golden), backend="reference")
     assert isinstance(model, TSSLBPModel)
     for weight, layer in enumerate(synapses(model)):
         assert layer.weight.shape == golden[f"weight_{weight}"].shape
@@ -95,8 +95,8 @@ def test_a_neuron_matches_the_authors_code_of_its_day(version: str, name: str) -
 
 def output_layer(version: str, golden: dict[str, Any]) -> nn.Module:
     """A network of nothing but an output layer."""
-    task = Task(architecture=parse_architecture("P1"), input_shape=(1, 1, 1), classes=1, time_steps=1)
-    return get_method("tssl_bp").build(task, parameters(version, golden), backend="reference")
+    spec = NetworkSpec(architecture=parse_architecture("P1"), input_shape=(1, 1, 1), classes=1, time_steps=1)
+    return get_method("tssl_bp").build(spec, parameters(version, golden), backend="reference")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -9,7 +9,7 @@ from torch import Tensor
 from baselines.method import Model, get_method
 from baselines.tssl_bp import TSSLBPModel, TSSLBPParameters
 from baselines.tssl_bp_presets import PRESETS
-from benchmarks.config import validate_run
+from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
 from tssl_core.layers import TSSLNeuron
 from tssl_core.reset_matrix import ResetMatrixNeuron
@@ -29,7 +29,7 @@ def model(preset: str, **changes: Any) -> TSSLBPModel:
     """A network whose weights do not depend on the preset, with spikes in every layer."""
     config = validate_run({**RUN, "method": f"tssl_bp:{preset}", "parameters": changes})
     torch.manual_seed(0)
-    built = get_method("tssl_bp").build(config.task(), config.method_parameters())
+    built = get_method("tssl_bp").build(config.network_spec(), config.method_parameters())
     assert isinstance(built, TSSLBPModel)
     for weight in built.parameters():
         weight.data.abs_()

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.cli import main
-from benchmarks.study import load_study
+from benchmarks.cli.main import main
+from benchmarks.study.study import load_study
 from benchmarks.tracking import mirror
 
 PATIENCE = 120.0

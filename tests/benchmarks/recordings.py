@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.datasets.events import Events, encode_events, make_events
+from benchmarks.datasets.events.recording import Events, encode_events, make_events
 
 SAMPLE = Path("nmnist_sample") / "sample_nmnist.bin"
 """The one real recording, where it lies under the data root."""

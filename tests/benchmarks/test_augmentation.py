@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmarks.datasets.augmentation import CROP_AND_FLIP, CROP_PADDING, cut, draw_crops
-from benchmarks.datasets.dataset import ImageSplit
+from benchmarks.datasets.images.augmentation import CROP_AND_FLIP, CROP_PADDING, cut, draw_crops
+from benchmarks.datasets.samples.split import ImageSplit
 
 OFFSETS = 2 * CROP_PADDING + 1
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from baselines.method import get_method
-from benchmarks.config import RunConfig, validate_run
+from benchmarks.config.nested import parse_override, read_toml
+from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.nested import parse_override, read_toml
-from benchmarks.study import PROFILES, config_path, load_study
+from benchmarks.study.study import PROFILES, config_path, load_study
 
 BASE: dict[str, Any] = {"dataset": "digits", "method": "tssl_bp", "architecture": "20", "epochs": 1}
 STUDIES = sorted(path.stem for path in config_path("digits").parent.glob("*.toml"))

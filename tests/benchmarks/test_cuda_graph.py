@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.config import Execution, RunConfig
-from benchmarks.cuda_graph import WARM_UP, Recorded
-from benchmarks.datasets.augmentation import CROP_AND_FLIP
-from benchmarks.datasets.dataset import Data, ImageSplit
-from benchmarks.memory import GPU_CONTEXT, bound_gpu_memory
-from benchmarks.training import Training, prepare
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig
+from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
+from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.platform.cuda_graph import WARM_UP, Recorded
+from benchmarks.platform.memory import GPU_CONTEXT, bound_gpu_memory
+from benchmarks.training.training import Training, prepare
 from tests.benchmarks.test_training import DIGITS, config_of
 
 TSSL_BP = ("tssl_bp", "tssl_bp:warm-up", "tssl_bp:paper-2020-09")

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.datasets.augmentation import CROP_AND_FLIP
-from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
-from benchmarks.epoch_steps import Batch, EpochSteps, Table, draw_epoch
-from benchmarks.memory import GPU_CONTEXT, allocator_share
-from benchmarks.training import Training, prepare
-from benchmarks.training_state import Draws
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
+from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.platform.memory import GPU_CONTEXT, allocator_share
+from benchmarks.training.epoch_steps import Batch, EpochSteps, Table, draw_epoch
+from benchmarks.training.state import Draws
+from benchmarks.training.training import Training, prepare
 
 CPU = torch.device("cpu")
 DIGITS = get_dataset("digits").load(Path())
@@ -62,7 +64,7 @@ def losses(training: Training, steps: EpochSteps) -> list[float]:
 def test_batches_taken_from_a_table_give_the_numbers_of_batches_made_one_by_one(
     on_device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.epoch_steps.Recorded", AsItIs)
+    monkeypatch.setattr("benchmarks.training.epoch_steps.Recorded", AsItIs)
     monkeypatch.setattr(ImageSplit, "on_device", on_device)
     results, weights = [], []
     for recording in (False, True):

@@ -5,22 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from benchmarks import estimate as module
-from benchmarks.cli import main
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.datasets.dataset import available_datasets, data_root, get_dataset
-from benchmarks.datasets.stand_in import stand_in
-from benchmarks.errors import DatasetError
-from benchmarks.estimate import CellCost, Estimate, Speed, data_or_stand_in, estimate_entries, measure
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.datasets.dataset import get_dataset
 from benchmarks.executors.executor import Outcome
-from benchmarks.plan import Entry
-from benchmarks.progress import Progress, in_words, makespan
-from benchmarks.standing import Standing
-from benchmarks.study import Cell
+from benchmarks.study.study import Cell
+from benchmarks.sweep import estimate as module
+from benchmarks.sweep.estimate import CellCost, Estimate, Speed, estimate_runs, measure
+from benchmarks.sweep.plan import PlannedRun
+from benchmarks.sweep.progress import Progress, in_words, makespan
+from benchmarks.sweep.standing import Standing
 from benchmarks.tracking import Runs
-from benchmarks.training import train_step
+from benchmarks.training.training import train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
 HERE = Execution(device="cpu")
@@ -31,8 +29,8 @@ def config_of(**changes: object) -> RunConfig:
     return validate_run({**TINY, "test_samples": 50, **changes})
 
 
-def entry(config: RunConfig, *, epochs: int = 0, chosen: bool = True, reason: str | None = None) -> Entry:
-    return Entry(Cell(config, reason), Standing("unfinished" if epochs else "new", epochs=epochs), chosen)
+def planned(config: RunConfig, *, epochs: int = 0, chosen: bool = True, reason: str | None = None) -> PlannedRun:
+    return PlannedRun(Cell(config, reason), Standing("unfinished" if epochs else "new", epochs=epochs), chosen)
 
 
 @pytest.fixture
@@ -45,8 +43,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         now[0] += 2.0
         return step(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("benchmarks.training.train_step", slow_step)
-    monkeypatch.setattr("benchmarks.estimate.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("benchmarks.training.training.train_step", slow_step)
+    monkeypatch.setattr("benchmarks.sweep.estimate.time.perf_counter", lambda: now[0])
     return now
 
 
@@ -66,14 +64,14 @@ def test_each_kind_is_measured_once_and_what_does_not_run_costs_nothing(monkeypa
         return Speed(epoch=10.0, finish=1.0)
 
     monkeypatch.setattr(module, "measure", measure_once)
-    entries = [
-        entry(config_of(seed=0)),
-        entry(config_of(seed=1), epochs=3),
-        entry(config_of(method="tssl_bp")),
-        entry(config_of(seed=2), chosen=False),
-        entry(config_of(seed=3), reason="no spikes here"),
+    plan = [
+        planned(config_of(seed=0)),
+        planned(config_of(seed=1), epochs=3),
+        planned(config_of(method="tssl_bp")),
+        planned(config_of(seed=2), chosen=False),
+        planned(config_of(seed=3), reason="no spikes here"),
     ]
-    estimate = estimate_entries(entries, HERE, data_or_stand_in(HERE))
+    estimate = estimate_runs(plan, HERE, lambda _: get_dataset("digits").load(Path()))
     assert [config.method for config in measured] == ["ann", "tssl_bp"]
     assert list(estimate.seconds.values()) == [41.0, 11.0, 41.0]
     assert "about 93 s for 3 runs" in estimate.in_lines()
@@ -119,24 +117,20 @@ def test_what_is_left_is_corrected_by_what_runs_have_taken() -> None:
     assert Progress({}, at_once=1).left() == "", "without an estimate nothing is said"
 
 
-@pytest.mark.parametrize("name", sorted(available_datasets()))
-def test_a_dataset_that_is_not_here_has_a_stand_in_of_its_shape_and_size(name: str, tmp_path: Path) -> None:
-    dataset = get_dataset(name)
-    if dataset.missing(tmp_path):
-        data = data_or_stand_in(replace(HERE, data_root=str(tmp_path)))(
-            validate_run({**TINY, "dataset": name, "time_steps": 3})
-        )
-        inputs, labels = data.train.batch(torch.arange(2))
-        assert inputs.shape == ((3,) if dataset.events else ()) + (2, *dataset.input_shape) or inputs.shape[0] == 1
-        assert labels.shape == (2,)
-        assert list(tmp_path.iterdir()) == [], "nothing is fetched"
-    if dataset.samples is not None and not dataset.missing(data_root()):
-        assert dataset.samples == tuple(map(len, (dataset.load(data_root()).train, dataset.load(data_root()).test)))
-
-
-def test_a_dataset_of_unknown_size_has_none() -> None:
-    with pytest.raises(DatasetError, match="does not say how many samples"):
-        stand_in(get_dataset("digits"), 1)
+def test_what_is_not_here_is_not_fetched_for_an_estimate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "data"
+    root.mkdir()
+    cifar = ["cifar10", "--profile", "quick", "--device", "cpu", "--data-root", str(root), "--tracking-uri", "off"]
+    assert main(["sweep", *cifar, "--dry-run"]) == 0
+    *runs, last = capsys.readouterr().out.splitlines()
+    assert len(runs) > 1
+    assert last == "no estimate: cifar10 is not here; get it by: tssl data prepare cifar10"
+    assert main(["estimate", *cifar]) == 2
+    assert "tssl data prepare cifar10" in capsys.readouterr().err
+    assert list(root.iterdir()) == []
 
 
 def test_estimate_and_dry_run_say_what_is_left_and_run_nothing(

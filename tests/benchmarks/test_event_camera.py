@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.datasets.dataset import ImageSplit, get_dataset
-from benchmarks.datasets.event_camera import Camera, position, record, thresholds
-from benchmarks.datasets.events import encode_events
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.events.camera import Camera, position, record, thresholds
+from benchmarks.datasets.events.recording import encode_events
+from benchmarks.datasets.samples.split import ImageSplit
 
 QUIET = Camera(noise_hz=0.0)
 

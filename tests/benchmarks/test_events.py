@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.datasets.dataset import data_root
-from benchmarks.datasets.event_statistics import main, statistics
-from benchmarks.datasets.events import LAST_TIME, encode_events, read_events
+from benchmarks.datasets.events.recording import LAST_TIME, encode_events, read_events
+from benchmarks.datasets.events.statistics import main, statistics
 from benchmarks.errors import DatasetError
 from tests.benchmarks.recordings import SAMPLE, events_of, random_events
 

@@ -8,8 +8,8 @@ from tonic.datasets.nmnist import stabilize
 from tonic.transforms import ToFrame
 
 from benchmarks.datasets.dataset import data_root
-from benchmarks.datasets.events import Events, read_events
-from benchmarks.datasets.frames import PIXELS, SACCADES, FrameParameters, bin_events, stabilise, steps_of_bins
+from benchmarks.datasets.events.frames import PIXELS, SACCADES, FrameParameters, bin_events, stabilise, steps_of_bins
+from benchmarks.datasets.events.recording import Events, read_events
 from tests.benchmarks.recordings import SAMPLE, events_of, random_events
 from tssl_core.errors import ParameterError
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.interruption import Terminated, termination_raises
+from benchmarks.platform.interruption import Terminated, termination_raises
 
 
 class EndsByASignal:

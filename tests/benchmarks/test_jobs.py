@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cli import main
-from benchmarks.locks import is_locked
+from benchmarks.cli.main import main
+from benchmarks.platform.locks import is_locked
 from benchmarks.tracking import Runs
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 from tests.benchmarks.signals import heeding_ctrl_c
-from tests.benchmarks.toy_tasks import PATIENCE
+from tests.benchmarks.toy_jobs import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 LONG = ["--set", "run.epochs=300", "--set", "grid.method=['ann']"]

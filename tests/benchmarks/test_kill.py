@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.checkpoints import read_checkpoint
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow
 from benchmarks.tracking.upload import Uploader
+from benchmarks.training.checkpoints import read_checkpoint
 from tests.benchmarks.numbers import numbers_of
 
 ROOT = Path(__file__).parents[2]

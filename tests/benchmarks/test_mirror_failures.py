@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cli import main
-from benchmarks.config import Execution
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
 from benchmarks.errors import TrackingError
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow
 from benchmarks.tracking.connection import Connection
 from benchmarks.tracking.upload import Uploader

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from baselines.converted import ConvertedNeuron
-from benchmarks.config import Execution
+from benchmarks.config.execution import Execution
 from benchmarks.datasets.dataset import get_dataset
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs
 from benchmarks.tracking.models import save_model
 from benchmarks.tracking.served import _load_pyfunc
-from benchmarks.training import Training, prepare
+from benchmarks.training.training import Training, prepare
 from tests.benchmarks.tracked import STUDY, config_of, locked, mlflow_runs
 
 IMAGES, LABELS = get_dataset("digits").load(Path()).test.batch(torch.arange(50))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.config import Execution
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.config.execution import Execution
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow
 from tests.benchmarks.tracked import STUDY, config_of, mlflow_runs
 

@@ -13,17 +13,20 @@ import pytest
 import tonic.datasets
 import torch
 
-from benchmarks.config import Execution, validate_run
-from benchmarks.datasets import frame_cache, nmnist_simulated
-from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
-from benchmarks.datasets.event_camera import Camera
-from benchmarks.datasets.events import encode_events, read_events
-from benchmarks.datasets.frames import FrameParameters, bin_events
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
+from benchmarks.datasets import nmnist_simulated
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.events import frame_cache
+from benchmarks.datasets.events.camera import Camera
+from benchmarks.datasets.events.frames import FrameParameters, bin_events
+from benchmarks.datasets.events.recording import encode_events, read_events
 from benchmarks.datasets.nmnist import NMNIST
 from benchmarks.datasets.nmnist_simulated import SimulatedNMNIST, record_images
+from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import ConfigError, DatasetError
-from benchmarks.study import cell_of
-from benchmarks.training import prepare
+from benchmarks.study.study import cell_of
+from benchmarks.training.training import prepare
 from tests.benchmarks.recordings import events_of, random_events, write_tree
 
 ALL = torch.arange(40)

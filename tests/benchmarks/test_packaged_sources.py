@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets import fashion_mnist_debian
 from benchmarks.datasets.mnist import FILES, MNIST, FashionMNIST
-from benchmarks.datasets.mnist_wheel import MEMBER, REQUIREMENT, read_pickle
+from benchmarks.datasets.sources import fashion_mnist_debian
+from benchmarks.datasets.sources.mnist_wheel import MEMBER, REQUIREMENT, read_pickle
 from benchmarks.errors import DatasetError
 from tests.conftest import write_mnist
 

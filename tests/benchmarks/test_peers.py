@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.method import Task
+from baselines.method import NetworkSpec
 from benchmarks.micro.checks import check_network, check_neuron
 from benchmarks.micro.peers import PEERS, Norse, Peer, SnnTorch, SpikeCountModel, SpikingJelly
 from benchmarks.micro.recurrence import Recurrence, Unrolled, arctan_primitive, superspike_primitive
@@ -34,8 +34,8 @@ def random_pair(shape: tuple[int, ...], seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
 
-def small_task(architecture: str) -> Task:
-    return Task(architecture=parse_architecture(architecture), input_shape=(1, 8, 8), classes=10, time_steps=5)
+def small_spec(architecture: str) -> NetworkSpec:
+    return NetworkSpec(architecture=parse_architecture(architecture), input_shape=(1, 8, 8), classes=10, time_steps=5)
 
 
 def recurrence(charge: Callable[[Tensor, Tensor], Tensor] = torch.add, *, detach_reset: bool = True) -> Recurrence:
@@ -63,7 +63,7 @@ def test_a_network_of_a_library_and_of_its_recurrence_give_the_same_output_and_g
     peer: Peer, architecture: str
 ) -> None:
     images = 3 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-    check_network(peer, small_task(architecture), images, torch.arange(6), LIF)
+    check_network(peer, small_spec(architecture), images, torch.arange(6), LIF)
 
 
 def test_every_library_spikes_where_the_neuron_of_the_suite_does(peer: Peer) -> None:
@@ -140,7 +140,7 @@ def test_a_neuron_that_does_not_compute_what_it_claims_is_refused(claim: Recurre
 def test_a_network_that_does_not_compute_what_it_claims_is_refused(claim: Recurrence, message: str) -> None:
     images = 3 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     with pytest.raises(AssertionError, match=message):
-        check_network(Wrong(claim), small_task("30-20"), images, torch.arange(6), LIF)
+        check_network(Wrong(claim), small_spec("30-20"), images, torch.arange(6), LIF)
 
 
 def test_the_unrolled_recurrence_gives_a_trace_worked_by_hand() -> None:
@@ -164,7 +164,7 @@ def test_the_network_computes_what_containers_of_spikingjelly_compute() -> None:
     need(SpikingJelly())
     from spikingjelly.activation_based import layer
 
-    model = SpikeCountModel(small_task("6C3-P2-20"), lambda: SpikingJelly().neuron(LIF))
+    model = SpikeCountModel(small_spec("6C3-P2-20"), lambda: SpikingJelly().neuron(LIF))
     conv, hidden, output = (module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     theirs = nn.Sequential(
         layer.SeqToANNContainer(conv),
@@ -182,7 +182,7 @@ def test_the_network_computes_what_a_loop_over_time_around_snntorch_computes() -
     need(SnnTorch())
     import snntorch
 
-    model = SpikeCountModel(small_task("30-20"), lambda: SnnTorch().neuron(LIF))
+    model = SpikeCountModel(small_spec("30-20"), lambda: SnnTorch().neuron(LIF))
     weights = [module for module in model.modules() if isinstance(module, nn.Linear)]
     leaky = [snntorch.Leaky(beta=0.8, reset_mechanism="zero") for _ in weights]
     images = 4 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -201,7 +201,7 @@ def test_the_network_computes_what_a_sequence_of_norse_computes() -> None:
     cells = [next(Norse().neuron(LIF).children()) for _ in range(3)]
     from norse import torch as norse  # behind the first neuron, whose import of it knows which warnings to expect
 
-    model = SpikeCountModel(small_task("6C3-P2-20"), lambda: Norse().neuron(LIF))
+    model = SpikeCountModel(small_spec("6C3-P2-20"), lambda: Norse().neuron(LIF))
     conv, hidden, output = (module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     theirs = norse.Lift(
         norse.SequentialState(conv, cells[0], SumPool(2), nn.Flatten(), hidden, cells[1], output, cells[2])

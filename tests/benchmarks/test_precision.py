@@ -11,16 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cli import main
-from benchmarks.config import Execution, RunConfig, validate_run
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.datasets.dataset import get_dataset
-from benchmarks.determinism import choose_deterministic_kernels, describe_determinism
 from benchmarks.errors import ConfigError
-from benchmarks.precision import HALF, LOSS_SCALE, Precision, choose_precision, loss_scale, precision_on
-from benchmarks.site import Site
-from benchmarks.study import load_study
+from benchmarks.platform.determinism import choose_deterministic_kernels, describe_determinism
+from benchmarks.platform.precision import HALF, LOSS_SCALE, Precision, choose_precision, loss_scale, precision_on
+from benchmarks.study.study import load_study
+from benchmarks.sweep.site import Site
 from benchmarks.tracking import Runs, run_row
-from benchmarks.training import make_optimizer, prepare, train_step
+from benchmarks.training.training import make_optimizer, prepare, train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -137,7 +138,7 @@ def test_what_products_were_computed_in_is_logged_and_what_was_asked_for(
 
 def test_runs_of_one_dataset_are_each_logged_in_their_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Execution, "precision_of", lambda _self, config: config.precision)
-    monkeypatch.setattr("benchmarks.site.choose_precision", lambda _device, _asked: None)
+    monkeypatch.setattr("benchmarks.sweep.site.choose_precision", lambda _device, _asked: None)
     site = Site("tiny", "", HERE, Runs())
     names = ("tf32", "float32", "bfloat16")
     logged = [site.data(config_of(precision=name))[1] for name in names]
@@ -170,7 +171,7 @@ def test_a_run_needs_no_more_than_torch_numpy_pydantic_and_tqdm(tmp_path: Path) 
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent!r}))
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 assert main({arguments!r}) == 0
 mnist = ["--set", "dataset=mnist", "--set", "method=ann", "--set", "architecture=9", "--set", "epochs=1"]
 sys.exit(main(["run", "--tracking-uri", "off", *mnist]))

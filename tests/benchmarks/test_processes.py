@@ -17,7 +17,7 @@ from benchmarks.executors.in_process import InProcess
 from benchmarks.executors.processes import Processes, usable_cores
 from benchmarks.executors.ray_cluster import RayCluster
 from tests.benchmarks.signals import heeding_ctrl_c
-from tests.benchmarks.toy_tasks import PATIENCE, DeadlyToLog, Toy
+from tests.benchmarks.toy_jobs import PATIENCE, DeadlyToLog, Toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +78,7 @@ def test_a_worker_that_cannot_even_log_that_it_gives_up_ends_nothing_else(tmp_pa
 def test_an_error_that_is_none_of_a_run_ends_all_with_its_type_and_where_it_arose(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no data") as raised:
         outcomes(Toy(tmp_path), "slow", "cursed")
-    assert "toy_tasks.py" in raised.value.__notes__[0]
+    assert "toy_jobs.py" in raised.value.__notes__[0]
     assert multiprocessing.active_children() == []
 
 
@@ -95,8 +95,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from benchmarks.executors.processes import Processes
-from benchmarks.interruption import termination_raises
-from tests.benchmarks.toy_tasks import Toy
+from benchmarks.platform.interruption import termination_raises
+from tests.benchmarks.toy_jobs import Toy
 if __name__ == "__main__":
     with termination_raises():
         list(Processes(2).outcomes(Toy(Path(sys.argv[1])), ["slow-1", "slow-2"]))

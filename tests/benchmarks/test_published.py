@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cli import main
-from benchmarks.config import RunConfig
+from benchmarks.cli.main import main
+from benchmarks.config.run import RunConfig
 from benchmarks.errors import ConfigError
-from benchmarks.published import LOSSES, published, published_runs
-from benchmarks.selection import only
-from benchmarks.study import Cell, load_study
+from benchmarks.study.published import LOSSES, published, published_runs
+from benchmarks.study.selection import select_cells
+from benchmarks.study.study import Cell, load_study
 
 CELLS = {
     (cell.labels["network"], cell.labels["version"]): cell.config
@@ -100,7 +100,7 @@ def test_the_last_version_is_the_run_that_other_studies_have_of_it(network: str,
 
 
 def chosen(*conditions: str) -> list[Cell]:
-    return list(only(load_study("published", profile="smoke"), conditions).cells)
+    return list(select_cells(load_study("published", profile="smoke"), conditions).cells)
 
 
 def test_a_part_is_chosen_by_network_and_version() -> None:

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.checkpoints import RunCheckpoints
-from benchmarks.cli import main
-from benchmarks.config import Execution, validate_run
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.executors.executor import CarryOut, Outcome, Task
+from benchmarks.executors.executor import CarryOut, Job, Outcome
 from benchmarks.executors.ray_cluster import RayCluster, import_ray, work
-from benchmarks.site import Site
-from benchmarks.study import cell_of
+from benchmarks.study.study import cell_of
+from benchmarks.sweep.site import Site
 from benchmarks.tracking import Runs
+from benchmarks.training.checkpoints import RunCheckpoints
 from tests.benchmarks.numbers import SWEEP, numbers_of, write_study
 
 TINY = {"dataset": "digits", "method": "ann", "architecture": "12", "epochs": 1}
@@ -35,8 +36,8 @@ class KilledAfterAnEpoch:
 
     carry_out: CarryOut
 
-    def __call__(self, task: Task) -> Outcome:
-        if task.cell.config.seed == 0 and not task.lost:
+    def __call__(self, job: Job) -> Outcome:
+        if job.cell.config.seed == 0 and not job.lost:
             save = RunCheckpoints.save
 
             def save_and_die(self: RunCheckpoints, state: Any) -> None:
@@ -44,7 +45,7 @@ class KilledAfterAnEpoch:
                 os.kill(os.getpid(), signal.SIGKILL)
 
             RunCheckpoints.save = save_and_die  # type: ignore[method-assign]
-        return self.carry_out(task)
+        return self.carry_out(job)
 
 
 @needs_ray
@@ -87,7 +88,7 @@ def test_from_a_machine_without_the_sweeps_folder_the_record_travels_to_who_has_
     monkeypatch.setattr(tempfile, "tempdir", None)
     cell, here = cell_of(validate_run(TINY)), Runs(tmp_path / "runs")
     site = Site("tiny", "", Execution(device="cpu", checkpoints=Path("checkpoints")), Runs())
-    outcome = work(str(tmp_path / "elsewhere"), pickle.dumps(site), Task(cell))
+    outcome = work(str(tmp_path / "elsewhere"), pickle.dumps(site), Job(cell))
     assert isinstance(outcome, Outcome)
     assert Path.cwd().parent == tmp_path
     assert outcome.record is not None

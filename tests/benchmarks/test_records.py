@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import LockedError, TrackingError
-from benchmarks.locks import is_locked, locked
+from benchmarks.platform.locks import is_locked, locked
 from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tracking import Record, Runs
 from tests.benchmarks.tracked import STUDY, begin, config_of, epoch, log_run, outcome

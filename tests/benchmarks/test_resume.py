@@ -18,14 +18,16 @@ import torch
 from torch import Tensor
 
 from baselines.method import available_methods
-from benchmarks.checkpoints import Found, RunCheckpoints, read_checkpoint
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.datasets.augmentation import Augmentation
-from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
-from benchmarks.environment import Environment, describe_environment
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.images.augmentation import Augmentation
+from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import CheckpointError
-from benchmarks.seeding import as_global_stream, generator_for
-from benchmarks.training import Training, prepare
+from benchmarks.tracking.environment import Environment, describe_environment
+from benchmarks.training.checkpoints import Found, RunCheckpoints, read_checkpoint
+from benchmarks.training.seeding import as_global_stream, generator_for
+from benchmarks.training.training import Training, prepare
 from tests.benchmarks.measured import computed_in
 
 EXECUTION = Execution(device="cpu")

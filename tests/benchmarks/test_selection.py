@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 from benchmarks.errors import ConfigError
-from benchmarks.selection import only
-from benchmarks.study import load_study
+from benchmarks.study.selection import select_cells
+from benchmarks.study.study import load_study
 
 
 def kept(*conditions: str) -> list[tuple[str, int, int]]:
-    study = only(load_study("digits", profile="quick"), conditions)
+    study = select_cells(load_study("digits", profile="quick"), conditions)
     return [(cell.config.method, cell.config.time_steps, cell.config.seed) for cell in study.cells]
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.config import validate_run
-from benchmarks.datasets.dataset import Data, available_datasets, first, get_dataset, hold_out
+from benchmarks.config.run import validate_run
+from benchmarks.datasets.dataset import available_datasets, get_dataset
 from benchmarks.datasets.raster_image import picture
-from benchmarks.datasets.sequence_data import RandomTargetParameters, SequenceDataset, jittered, target_trains
+from benchmarks.datasets.samples.sequences import RandomTargetParameters, SequenceDataset, jittered, target_trains
+from benchmarks.datasets.samples.split import Data, first, hold_out
 from benchmarks.errors import ConfigError
-from benchmarks.site import data_key, load_data
+from benchmarks.sweep.site import data_key, load_data
 
 NAMES = [name for name, dataset in available_datasets().items() if dataset.task == "sequences"]
 T = 25

@@ -9,18 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.method import Model, Task, available_methods, get_method
-from benchmarks.cli import main
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.datasets.dataset import Data
-from benchmarks.datasets.sequence_data import SequenceSplit
-from benchmarks.epoch_steps import draw_epoch
+from baselines.method import Model, NetworkSpec, available_methods, get_method
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.datasets.samples.sequences import SequenceSplit
+from benchmarks.datasets.samples.split import Data
 from benchmarks.results import EpochResult
-from benchmarks.site import load_data
-from benchmarks.study import cell_of, load_study
+from benchmarks.study.study import cell_of, load_study
+from benchmarks.sweep.site import load_data
 from benchmarks.tasks.sequences import raster_epochs
 from benchmarks.tracking import Runs, epoch_rows, records_in_mlflow, run_row
-from benchmarks.training import Training, prepare, train_step
+from benchmarks.training.epoch_steps import draw_epoch
+from benchmarks.training.training import Training, prepare, train_step
 from tests.benchmarks.measured import computed, computed_in
 from tests.benchmarks.numbers import numbers_of
 from tssl_core import parse_architecture, psc_filter, van_rossum_loss
@@ -48,7 +49,7 @@ def training_of(config: RunConfig) -> Training:
 def model_of(architecture: Architecture, data: Data, method: str, **parameters: Any) -> Model:
     assert isinstance(data.train, SequenceSplit)
     steps, _, outputs = data.train.targets.shape
-    task = Task(
+    spec = NetworkSpec(
         architecture=architecture,
         input_shape=(data.train.inputs.shape[-1], 1, 1),
         classes=outputs,
@@ -58,7 +59,7 @@ def model_of(architecture: Architecture, data: Data, method: str, **parameters: 
     )
     config = config_of(method=method, parameters=parameters)
     torch.manual_seed(0)
-    return get_method(method).build(task, config.method_parameters())
+    return get_method(method).build(spec, config.method_parameters())
 
 
 def steps_to_exact(model: Model, data: Data, *, learning_rate: float, most: int) -> int | None:

@@ -13,9 +13,9 @@ import torch
 from filelock import FileLock
 from tqdm import tqdm
 
-from benchmarks.datasets.dataset import Data
 from benchmarks.datasets.mnist import MNIST
-from benchmarks.datasets.sources import ALREADY_THERE, Source, prepare, write_whole
+from benchmarks.datasets.samples.split import Data
+from benchmarks.datasets.sources.source import ALREADY_THERE, Source, prepare, write_whole
 from benchmarks.errors import ConfigError, DatasetError
 from tests.conftest import write_mnist
 

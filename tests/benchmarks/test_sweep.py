@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.config import Execution, validate_run
-from benchmarks.environment import commit
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
 from benchmarks.errors import DatasetError, TrackingError
 from benchmarks.metrics import CONVERGENCE_COLUMNS
 from benchmarks.results import SEQUENCE_COLUMNS, EpochResult
-from benchmarks.study import Cell, Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.study.study import Cell, Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import RUN_COLUMNS, Runs, anytime_rows, epoch_rows, run_row
-from benchmarks.training import Training
+from benchmarks.tracking.environment import commit
+from benchmarks.training.training import Training
 
 EXECUTION = Execution(device="cpu")
 

@@ -13,20 +13,21 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.checkpoints import RunCheckpoints, read_checkpoint
-from benchmarks.cli import main
-from benchmarks.config import Execution, validate_run
-from benchmarks.environment import computing_files, describe_environment
-from benchmarks.epoch_steps import EpochSteps
+from benchmarks.cli.main import main
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
 from benchmarks.errors import CheckpointError, TrackingError
-from benchmarks.interruption import Terminated
-from benchmarks.plan import Entry, plan_of
+from benchmarks.platform.interruption import Terminated
 from benchmarks.results import EpochResult
-from benchmarks.site import Site
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.plan import PlannedRun, plan_of
+from benchmarks.sweep.site import Site
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, OpenRecord, Runs, records_in_mlflow
-from benchmarks.training import Training
+from benchmarks.tracking.environment import computing_files, describe_environment
+from benchmarks.training.checkpoints import RunCheckpoints, read_checkpoint
+from benchmarks.training.epoch_steps import EpochSteps
+from benchmarks.training.training import Training
 from reports.load import combined, results_from_runs
 from reports.selection import results_at
 from tests.benchmarks.numbers import numbers_of
@@ -181,7 +182,7 @@ def test_the_plan_and_the_run_say_the_same_of_where_it_would_go_on(
 def test_a_checkpoint_depends_on_what_computes_and_on_nothing_else() -> None:
     """All that a training imports is in it, but for what reads files or says what went wrong."""
     apart = {"errors", "atomic", "locks", "memory"}
-    found, todo = set(), {"benchmarks.training"}
+    found, todo = set(), {"benchmarks.training.training"}
     while todo:
         name = todo.pop()
         path = ROOT.joinpath(*name.split("."))
@@ -224,13 +225,13 @@ def test_a_run_in_progress_elsewhere_is_left_alone(
 def test_what_another_sweep_finished_meanwhile_is_not_run_again(
     runs: Runs, execution: Execution, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def late(study: Study, site: Site, *, limit: int | None) -> list[Entry]:
+    def late(study: Study, site: Site, *, limit: int | None) -> list[PlannedRun]:
         plan = plan_of(study, site, limit=limit)
         monkeypatch.undo()
         run_study(ONE, execution, runs)  # as another sweep may after this one has planned
         return plan
 
-    monkeypatch.setattr("benchmarks.sweep.plan_of", late)
+    monkeypatch.setattr("benchmarks.sweep.sweep.plan_of", late)
     assert run_study(TWO, execution, runs) == {"finished": 1}
     assert "done by another process meanwhile" in capsys.readouterr().out
 

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from baselines.method import Model
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.datasets.augmentation import CROP_AND_FLIP
-from benchmarks.datasets.dataset import Data, ImageSplit, get_dataset
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.datasets.dataset import get_dataset
+from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
+from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import ConfigError, DivergedError
 from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, accuracy_at_steps
 from benchmarks.results import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochResult, RunResult
-from benchmarks.seeding import generator_for, seed_for
-from benchmarks.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
+from benchmarks.training.seeding import generator_for, seed_for
+from benchmarks.training.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
 from tests.benchmarks.metrics.made import Fixed
 
 CPU = torch.device("cpu")
@@ -145,7 +147,7 @@ def test_numbers_too_small_for_the_processor_are_zero_in_training_and_only_there
         seen.append((torch.tensor(1e-42) * 1.0).item())
         return step(*arguments, **options)
 
-    monkeypatch.setattr("benchmarks.training.train_step", watched)
+    monkeypatch.setattr("benchmarks.training.training.train_step", watched)
     train(config_of(method="ann", epochs=1))
     assert set(seen) == {0.0}
     assert (torch.tensor(1e-42) * 1.0).item() > 0
@@ -273,8 +275,8 @@ def test_long_windows_and_wide_layers_are_evaluated_in_smaller_batches() -> None
 
 
 def test_the_widest_layer_is_that_of_the_most_neurons() -> None:
-    assert widest_layer(config_of(architecture="16C3-P2-100").task()) == 16 * 6 * 6
-    assert widest_layer(config_of(architecture="P2-10").task()) == 8 * 8
+    assert widest_layer(config_of(architecture="16C3-P2-100").network_spec()) == 16 * 6 * 6
+    assert widest_layer(config_of(architecture="P2-10").network_spec()) == 8 * 8
 
 
 @pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted", "qcfs"])
@@ -292,8 +294,8 @@ def test_a_model_may_look_at_the_first_training_samples_before_each_evaluation(m
         seen.append(torch.cat(list(inputs)))
 
     monkeypatch.setattr(training.model, "calibrate", calibrate)
-    monkeypatch.setattr("benchmarks.training.CALIBRATION_SAMPLES", 70)
-    monkeypatch.setattr("benchmarks.training.samples_at_once", lambda *_: 50)
+    monkeypatch.setattr("benchmarks.training.training.CALIBRATION_SAMPLES", 70)
+    monkeypatch.setattr("benchmarks.training.training.samples_at_once", lambda *_: 50)
     training.finish(list(training.epochs()))
     expected = DIGITS.train.batch(torch.arange(70))[0]
     assert len(seen) == 3  # two epochs and the final model
@@ -346,7 +348,7 @@ def test_freed_memory_is_used_again_and_not_given_back() -> None:
     code = """
 import resource
 import torch
-from benchmarks.memory import keep_freed_memory
+from benchmarks.platform.memory import keep_freed_memory
 
 torch.set_num_threads(1)
 kept = keep_freed_memory()

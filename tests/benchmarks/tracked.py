@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from benchmarks.config import Execution, RunConfig, validate_run
-from benchmarks.environment import Environment
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.metrics import Activity, Latency, PeakMemory, Throughput
 from benchmarks.results import EpochResult, RunResult
 from benchmarks.tracking import Mirror, OpenRecord, Record, Runs
+from benchmarks.tracking.environment import Environment
 from benchmarks.tracking.upload import Uploader
 
 STUDY = "tiny"

@@ -1,6 +1,6 @@
 """Commands that differ in the methods they choose are said as one."""
 
-from benchmarks.study import command_line
+from benchmarks.study.study import command_line
 from reports.commands import merge_commands
 
 

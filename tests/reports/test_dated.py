@@ -6,16 +6,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.config import LATER_SETTINGS, RunConfig, validate_run
+from benchmarks.config.nested import flatten, merge
+from benchmarks.config.run import LATER_SETTINGS, RunConfig, validate_run
 from benchmarks.metrics.early_stopping import stopping_epoch
-from benchmarks.nested import flatten, merge
-from benchmarks.published import published, published_runs
-from benchmarks.study import load_study
+from benchmarks.study.published import published, published_runs
+from benchmarks.study.study import load_study
 from benchmarks.tracking import config_row
 from reports.dated import as_published_first, version_of
 from reports.ledger import ledger
 from reports.load import Results, _results
-from reports.settings import distinctions, given
+from reports.settings import distinguishing_settings, nondefault_parameters
 from reports.tables import comparison_table, early_stopping_table, factor_table
 from tests.reports.made import markdown_of, run_row
 
@@ -109,12 +109,12 @@ def test_a_run_that_would_not_have_stopped_is_shown_as_such_and_one_shorter_than
 
 def test_methods_with_other_initial_weights_are_told_so_in_every_table() -> None:
     runs = results(row(SEPTEMBER), row(LAST)).finished
-    assert distinctions(runs) == {SEPTEMBER.cell_key: "initial_weights = kaiming_normal"}
+    assert distinguishing_settings(runs) == {SEPTEMBER.cell_key: "initial_weights = kaiming_normal"}
     assert comparison_table(runs)["settings"].tolist() == ["-", "initial_weights = kaiming_normal"]
     alone = results(row(SEPTEMBER)).finished
-    assert distinctions(alone) == {}
-    assert "initial_weights = kaiming_normal" in str(given(alone))
-    assert "initial_weights" not in str(given(results(row(LAST)).finished))
+    assert distinguishing_settings(alone) == {}
+    assert "initial_weights = kaiming_normal" in str(nondefault_parameters(alone))
+    assert "initial_weights" not in str(nondefault_parameters(results(row(LAST)).finished))
 
 
 def test_a_claim_takes_a_version_as_it_was_published_and_not_the_best_of_its_changes() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.config import Execution, validate_run
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Runs
 from reports.details import DETAILS, details_of, details_that_count
 from reports.load import ReportError, Results, results_from_csv, results_from_runs

@@ -17,7 +17,7 @@ from reports.figures.style import heading_of, style_of
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, results_from_csv
 from reports.model import Note, Picture
-from reports.settings import told_apart
+from reports.settings import label_methods_by_setting
 from reports.templating import blocks_to_markdown, note_text
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import with_details
@@ -193,7 +193,7 @@ def test_the_line_of_the_kernels_joins_layers_of_one_size(unsaved: dict[str, Fig
 def test_figures_do_not_average_cells_that_differ_in_a_parameter_alone() -> None:
     rows = [run_row(cell_key=key, seed=seed) for key, seed in (("aaaaaaa", "0"), ("bbbbbbb", "1"))]
     rows += [run_row(method="tssl_bp:single-filter", cell_key="c", time_steps=steps) for steps in ("2", "5")]
-    finished = told_apart(results_of(*rows).finished)
+    finished = label_methods_by_setting(results_of(*rows).finished)
     assert set(finished["method"]) == {"tssl_bp:aaaaaa", "tssl_bp:bbbbbb", "tssl_bp:single-filter"}
     assert method_title(finished["method"].iloc[0]) == "TSSL-BP, aaaaaa"
     assert style_of("tssl_bp:aaaaaa") == style_of("tssl_bp")

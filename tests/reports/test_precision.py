@@ -5,7 +5,7 @@ from typing import Any
 
 from reports.compare import FACTS
 from reports.ledger import ledger
-from reports.settings import distinctions, of_main_setting
+from reports.settings import distinguishing_settings, select_main_setting
 from reports.tables import ablation_table, comparison_table, difference_table
 from tests.reports.made import markdown_of, results_of, run_row
 
@@ -55,7 +55,7 @@ def test_the_top_of_a_report_says_it_and_names_means_over_several() -> None:
 def test_each_precision_is_set_beside_the_default_and_not_beside_the_most_accurate() -> None:
     runs = [*with_setting("tf32", 0.85), *with_setting("float16", 0.9)]
     finished = results_of(*runs).finished
-    assert of_main_setting(finished)["precision"].unique().tolist() == ["tf32"]
+    assert select_main_setting(finished)["precision"].unique().tolist() == ["tf32"]
     table = ablation_table(finished)
     assert table["changes"].tolist() == ["precision = float16", "-"]
     assert table["precision"].tolist() == ["float16, tf32", "tf32"]
@@ -67,8 +67,8 @@ def test_a_run_of_before_the_setting_came_does_not_differ_in_it() -> None:
     before = run_row(cell_key="before", config=json.dumps({rate: "0.1"}))
     now = run_row(cell_key="now", config=json.dumps({rate: "0.2", "precision": "tf32"}))
     half = run_row(cell_key="half", config=json.dumps({rate: "0.1", "precision": "float16"}))
-    assert distinctions(results_of(before, now).finished)["now"] == "learning_rate = 0.2"
-    assert distinctions(results_of(before, half).finished)["before"] == "precision = tf32"
+    assert distinguishing_settings(results_of(before, now).finished)["now"] == "learning_rate = 0.2"
+    assert distinguishing_settings(results_of(before, half).finished)["before"] == "precision = tf32"
 
 
 def test_the_ledger_and_a_comparison_of_two_studies_say_it() -> None:

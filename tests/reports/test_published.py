@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.study import PROFILES, load_study
+from benchmarks.study.study import PROFILES, load_study
 from reports.load import ReportError
 from reports.published import published_for, published_results, read_published
 from reports.tables import published_table
@@ -22,7 +22,7 @@ def test_published_values_are_looked_up_by_network_and_time_steps() -> None:
 def test_only_the_whole_networks_of_cifar10_stand_beside_published_numbers(name: str, published: float) -> None:
     for profile in PROFILES:
         config = load_study(name, profile=profile).cells[0].config
-        row = published_for("cifar10", config.task().architecture.plain, "tssl_bp", config.time_steps)
+        row = published_for("cifar10", config.network_spec().architecture.plain, "tssl_bp", config.time_steps)
         assert (row and (row.mean or row.best)) == (published if profile == "paper" else None)
 
 

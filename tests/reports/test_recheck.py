@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.config import Execution
+from benchmarks.config.execution import Execution
 from benchmarks.results import EpochResult
-from benchmarks.training import Training
+from benchmarks.training.training import Training
 from reports.cli import main
 from reports.documents import RENDERED
 from reports.load import Results, results_from_csv, results_from_runs
@@ -140,7 +140,7 @@ def test_runs_of_another_kind_of_device_are_left_out(report: Path, capsys: pytes
 def test_the_committed_digits_come_out_again() -> None:
     """To the bit where processor, threads and versions are those of the report, else as near as they may."""
     results = results_from_csv(RENDERED / "digits", "digits")
-    first = results.only((results.runs["seed"] == 0) & results.runs["time_steps"].isin([1, 5]))
+    first = results.select((results.runs["seed"] == 0) & results.runs["time_steps"].isin([1, 5]))
     found = list(recheck(first, Execution()))
     assert len(found) == len(first.runs) > 6
     assert {run.line() for run in found if run.agreement in (Agreement.CHANGED, Agreement.UNMADE)} == set()

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.config import Execution
-from benchmarks.study import load_study
-from benchmarks.sweep import run_study
+from benchmarks.config.execution import Execution
+from benchmarks.study.study import load_study
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs
 from reports.details import DETAILS
 from reports.load import results_from_csv, results_from_mlflow, results_from_runs

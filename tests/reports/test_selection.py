@@ -7,7 +7,7 @@ import pytest
 from benchmarks.errors import TrackingError
 from reports.cli import main
 from reports.load import ReportError, combined, results_from_csv
-from reports.selection import chosen, results_at
+from reports.selection import filter_runs, results_at
 from tests.reports.made import results_of, run_row
 
 
@@ -25,15 +25,15 @@ def test_of_a_configuration_in_several_places_the_last_finished_run_counts_with_
 def test_runs_are_chosen_by_a_column_and_a_method_stands_for_its_presets() -> None:
     names = ("tssl_bp", "tssl_bp:single-filter", "stbp")
     results = results_of(*(run_row(method=name, seed=str(seed)) for seed, name in enumerate(names)))
-    assert chosen(results, "method=tssl_bp").runs["method"].tolist() == ["tssl_bp", "tssl_bp:single-filter"]
-    assert chosen(results, "method=tssl_bp:single-filter,stbp").runs["method"].tolist() == ["stbp", names[1]]
-    third = chosen(results, "seed=2")
+    assert filter_runs(results, "method=tssl_bp").runs["method"].tolist() == ["tssl_bp", "tssl_bp:single-filter"]
+    assert filter_runs(results, "method=tssl_bp:single-filter,stbp").runs["method"].tolist() == ["stbp", names[1]]
+    third = filter_runs(results, "seed=2")
     assert third.runs["method"].tolist() == ["stbp"]
     assert set(third.epochs["run_key"]) == set(third.anytime["run_key"]) == set(third.runs["run_key"])
     refused = {"method": "COLUMN=VALUE", "colour=red": "run_key", "method=ann": "there are stbp, tssl_bp"}
     for condition, told in refused.items():
         with pytest.raises(ReportError, match=told):
-            chosen(results, condition)
+            filter_runs(results, condition)
 
 
 def test_a_report_takes_up_another_report_and_refuses_a_place_without_one(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ method = ["tssl_bp:single-filter", "stbp", "ann"]
 def test_a_study_of_target_trains_has_a_report_and_the_same_again_from_its_csv(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks.cli import main
+    from benchmarks.cli.main import main
 
     monkeypatch.chdir(tmp_path)
     Path("spikes.toml").write_text(STUDY)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.config import parameters_of, validate_run
-from benchmarks.nested import flatten
+from benchmarks.config.nested import flatten
+from benchmarks.config.run import parameters_of, validate_run
 from benchmarks.tracking import Mirror, Runs
 from reports.figures.accuracy import accuracy_against_setting
 from reports.load import results_from_csv, results_from_mlflow, results_from_runs
-from reports.settings import distinctions, swept, told_apart
+from reports.settings import distinguishing_settings, label_methods_by_setting, varied_setting
 from reports.tables import (
     ablation_table,
     accuracy_by_setting,
@@ -29,7 +29,7 @@ def run_with(key: str, settings: dict[str, str] | None, **changes: Any) -> dict[
 
 
 def names(*runs: dict[str, Any]) -> dict[str, str]:
-    return dict(distinctions(results_of(*runs).finished))
+    return dict(distinguishing_settings(results_of(*runs).finished))
 
 
 RATE, WIDTH = "optimizer.learning_rate", "parameters.surrogate_width"
@@ -152,7 +152,7 @@ def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:
 
 def test_a_preset_and_a_setting_stand_beside_each_other() -> None:
     rows = [run | {"method": "tssl_bp:clamp-10"} for run in (NARROW, WIDE)]
-    assert told_apart(results_of(*rows).finished)["method"].tolist() == [
+    assert label_methods_by_setting(results_of(*rows).finished)["method"].tolist() == [
         "tssl_bp:clamp-10, surrogate_width = 0.5",
         "tssl_bp:clamp-10, surrogate_width = 1.0",
     ]
@@ -206,7 +206,7 @@ def test_two_settings_at_once_no_setting_and_words_are_no_single_setting_that_wa
         [run_row(status="failed")],
     ):
         finished = results_of(*runs).finished
-        assert swept(finished) is None
+        assert varied_setting(finished) is None
         assert accuracy_by_setting(finished).empty
         assert accuracy_against_setting(finished) is None
 
@@ -219,7 +219,7 @@ def test_records_mlflow_and_the_files_of_a_report_give_the_same_settings(store: 
     results = [results_from_runs(runs.root, STUDY), results_from_mlflow(store, STUDY)]
     results[0].write(tmp_path)
     results.append(results_from_csv(tmp_path, STUDY))
-    told = [sorted(distinctions(found.finished).values()) for found in results]
+    told = [sorted(distinguishing_settings(found.finished).values()) for found in results]
     assert told == [["learning_rate = 0.001", "learning_rate = 0.002"]] * 3
     (first, *others) = [found.runs["config"].tolist() for found in results]
     assert others == [first, first]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from baselines.method import Task, get_method
+from baselines.method import NetworkSpec, get_method
 from benchmarks.metrics import ActivityMeter, spike_histogram
 from benchmarks.metrics.activity import spikes_in_window
 from tests.benchmarks.metrics.made import Told
@@ -64,10 +64,10 @@ def test_the_last_entry_of_a_long_histogram_stands_for_so_many_spikes_and_more(
 
 def test_layers_are_called_by_their_place_in_the_architecture_and_pooling_by_its_own_if_it_has_neurons() -> None:
     def names(method: str, parameters: object) -> list[str]:
-        task = Task(
+        spec = NetworkSpec(
             architecture=parse_architecture("4C3-P2-6"), input_shape=(1, 8, 8), classes=3, time_steps=9, events=True
         )
-        model = get_method(method).build(task, parameters)
+        model = get_method(method).build(spec, parameters)
         meter = ActivityMeter(model)
         with meter.watching(), torch.no_grad():
             model.eval()(torch.ones(9, 2, 1, 8, 8))

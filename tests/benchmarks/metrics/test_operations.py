@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines.method import Model, Task, get_method
+from baselines.method import Model, NetworkSpec, get_method
 from baselines.stbp import STBPModel, STBPParameters
 from benchmarks.metrics import ActivityMeter, OperationMeter, Operations
 from benchmarks.metrics.energy import energy_nj
@@ -24,7 +24,7 @@ TIME_STEPS = 4
 def build(method: str, architecture: str, size: int = 5, *, events: bool = False, **parameters: Any) -> Model:
     """A model with lively weights, a third of them 0."""
     torch.manual_seed(0)
-    task = Task(
+    spec = NetworkSpec(
         architecture=parse_architecture(architecture),
         input_shape=(1, size, size),
         classes=3,
@@ -32,7 +32,7 @@ def build(method: str, architecture: str, size: int = 5, *, events: bool = False
         events=events,
     )
     chosen = get_method(method)
-    model = chosen.build(task, replace(chosen.Parameters(), **parameters)).eval()
+    model = chosen.build(spec, replace(chosen.Parameters(), **parameters)).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(torch.rand_like(weight) * (torch.rand_like(weight) > 1 / 3))
@@ -239,12 +239,12 @@ def test_values_that_are_no_spikes_count_in_every_step() -> None:
             return super().forward(x) + 1
 
     class Hybrid(STBPModel):
-        def __init__(self, task: Task) -> None:
-            super().__init__(task, STBPParameters(), "auto")
+        def __init__(self, spec: NetworkSpec) -> None:
+            super().__init__(spec, STBPParameters(), "auto")
             self.network.rest.layer1_neuron = Relu()
 
-    task = Task(architecture=parse_architecture("5"), input_shape=(1, 2, 2), classes=3, time_steps=TIME_STEPS)
-    operations = counted(Hybrid(task).eval(), torch.ones(2, 1, 2, 2))
+    spec = NetworkSpec(architecture=parse_architecture("5"), input_shape=(1, 2, 2), classes=3, time_steps=TIME_STEPS)
+    operations = counted(Hybrid(spec).eval(), torch.ones(2, 1, 2, 2))
     assert operations.macs == 4 * 5 + TIME_STEPS * 5 * 3
     assert operations.macs_every_step == TIME_STEPS * (4 * 5 + 5 * 3)
     assert operations.synops == 0

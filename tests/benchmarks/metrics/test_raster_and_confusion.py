@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.config import Execution, validate_run
-from benchmarks.datasets.dataset import Split
+from benchmarks.config.execution import Execution
+from benchmarks.config.run import validate_run
+from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics import ConfusionMatrix, LayerRaster, Raster, accuracy_at_steps, spike_raster
 from benchmarks.metrics.accuracy import EVALUATION_STEPS
 from benchmarks.metrics.raster import MOST_NEURONS
-from benchmarks.study import Study, cell_of
-from benchmarks.sweep import run_study
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow
 from tests.benchmarks.metrics.made import Told
 

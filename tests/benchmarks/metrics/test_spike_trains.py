@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from benchmarks.datasets.samples.sequences import SequenceRule
 from benchmarks.metrics.spike_trains import (
-    SequenceRule,
     continuous_time_constant,
     matched_spikes,
     nearest_train,

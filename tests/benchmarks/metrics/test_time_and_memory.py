@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.datasets.dataset import ImageSplit
-from benchmarks.memory import keep_freed_memory
+from benchmarks.datasets.samples.split import ImageSplit
 from benchmarks.metrics import CONVERGENCE_COLUMNS, MemoryMeter, convergence, inference_latency, peak_memory, throughput
+from benchmarks.platform.memory import keep_freed_memory
 from tests.benchmarks.metrics.made import Told
 
 CPU = torch.device("cpu")

@@ -1,0 +1,162 @@
+"""The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cli.data import add_data_command
+from benchmarks.cli.options import (
+    RunOptions,
+    StudyOptions,
+    SweepOptions,
+    TrainingOptions,
+    add_runs,
+    add_study_options,
+    add_sweep_options,
+    add_tracking_uri,
+    add_training_options,
+)
+from benchmarks.config.nested import merge, parse_override, read_toml
+from benchmarks.config.run import validate_run
+from benchmarks.errors import ConfigError, DatasetError, TrackingError
+from benchmarks.executors.processes import Processes
+from benchmarks.study.selection import select_cells
+from benchmarks.study.study import Study, command_line, default_profile, load_study, single_run
+from benchmarks.sweep.estimate import estimate_runs
+from benchmarks.sweep.plan import PlannedRun, plan_of
+from benchmarks.sweep.site import Site
+from benchmarks.sweep.sweep import run_study
+from benchmarks.tracking import TRACKING_OFF, Mirror, Runs, open_mirror
+
+EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions:
+    """Of ``tssl sync``."""
+
+    study: str | None
+    runs: Path
+    tracking_uri: str
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add ``run``, ``sweep``, ``estimate``, ``sync`` and ``data`` to a command line."""
+    run = subparsers.add_parser("run", help="train one configuration")
+    run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
+    run.add_argument("--study", default="runs", help="that the run belongs to (default: %(default)s)")
+    add_training_options(run)
+    run.set_defaults(command=run_command, options=RunOptions, log_model=True)
+
+    sweep = subparsers.add_parser("sweep", help="run a study without making its report")
+    add_sweep_options(sweep)
+    sweep.set_defaults(command=sweep_command, options=SweepOptions)
+
+    estimate = subparsers.add_parser("estimate", help="how long a study would take here, from a few measured steps")
+    add_study_options(estimate)
+    estimate.set_defaults(command=estimate_command, options=StudyOptions)
+
+    sync = subparsers.add_parser("sync", help="bring MLflow up to date with the records of runs")
+    sync.add_argument("study", nargs="?", help="name of a study (default: all that have records)")
+    add_runs(sync)
+    add_tracking_uri(sync, "MLflow tracking URI")
+    sync.set_defaults(command=sync_command, options=SyncOptions)
+
+    add_data_command(subparsers)
+
+
+def run_command(options: RunOptions) -> int:
+    """Train one configuration."""
+    values = read_toml(options.config) if options.config else {}
+    for text in options.overrides:
+        values = merge(values, parse_override(text))
+    path = [] if options.config is None else [str(options.config)]
+    command = command_line("run", path, options.overrides)
+    return carry_out(single_run(options.study, validate_run(values), command), options, options.mirror())
+
+
+def sweep_command(options: SweepOptions) -> int:
+    """Run a study, or say what would run."""
+    return sweep(study_of(options), options)
+
+
+def estimate_command(options: StudyOptions) -> int:
+    """Say what is left of a study costs on this machine."""
+    site, plan = plan_here(study_of(options), options)
+    estimate = estimate_runs(plan, site.execution, site.data_at_hand)
+    print(estimate.table())
+    print(estimate.in_lines(options.jobs))
+    return EXIT_OK
+
+
+def sync_command(options: SyncOptions) -> int:
+    """Bring MLflow up to date with the records of a study, or of all."""
+    runs = Runs(options.runs)
+    studies = [options.study] if options.study else runs.studies()
+    mirror = open_mirror(options.tracking_uri)
+    if mirror is None:
+        raise ConfigError(f"--tracking-uri {TRACKING_OFF} is no MLflow; name the one to bring up to date")
+    for study in studies:
+        records = len(runs.files(study))
+        if not records:
+            raise TrackingError(f"study {study!r} has no runs in {runs.root}; there are: {', '.join(runs.studies())}")
+        print(f"{study}: {mirror.sync(runs, study)} of {records} runs were not up to date in {options.tracking_uri}")
+    return EXIT_OK
+
+
+def study_of(options: StudyOptions) -> Study:
+    """Return the study that is named, or the part of it."""
+    profile = options.profile or default_profile(options.execution())
+    study = select_cells(load_study(options.study, profile=profile, overrides=options.overrides), options.only)
+    # What bits depend on beside the configuration belongs to the command that makes the numbers again.
+    jobs, threads = options.jobs, options.threads
+    more = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
+    if options.cudnn_benchmark is not None:
+        more += " --cudnn-benchmark" if options.cudnn_benchmark else " --no-cudnn-benchmark"
+    return replace(study, command=study.command + more)
+
+
+def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> int:
+    """Run a study as the options say; with ``--dry-run`` list its runs and their cost."""
+    estimating = not options.no_estimate
+    executor = options.make_executor()
+    if not options.dry_run:
+        estimating = estimating and study.profile != "smoke"  # seconds of work, which measuring would double
+        mirror = mirror or options.mirror()
+        return carry_out(study, options, mirror, executor=executor, limit=options.limit, estimating=estimating)
+    site, plan = plan_here(study, options)
+    print("\n".join(planned.line() for planned in plan))
+    if estimating and not site.execution.elsewhere:
+        try:
+            print(estimate_runs(plan, site.execution, site.data_at_hand).in_lines(options.jobs))
+        except DatasetError as error:
+            print(f"no estimate: {error}")
+    return EXIT_OK
+
+
+def plan_here(study: Study, options: StudyOptions) -> tuple[Site, list[PlannedRun]]:
+    """How each run of a study stands, and where it would take place: with the threads that it would have."""
+    execution = options.execution()
+    if options.jobs > 1:
+        execution = replace(execution, threads=execution.threads or Processes(options.jobs).threads)
+    site = Site(study.name, study.command, execution, Runs(options.runs), options.fresh)
+    return site, plan_of(study, site, limit=options.limit)
+
+
+def carry_out(study: Study, options: TrainingOptions, mirror: Mirror | None, **how: Any) -> int:
+    """Run a study and say how it went; the exit code is 0 only if every run has a result.
+
+    Parameters
+    ----------
+    study, options, mirror : Study, TrainingOptions, Mirror
+        What to run, what was typed, and the MLflow that it names.
+    **how
+        Of `run_study`.
+    """
+    in_mlflow = f", mirrored in {options.tracking_uri}" if mirror else ""
+    print(f"study {study.name} ({study.profile}): {len(study.cells)} runs, kept in {options.runs}{in_mlflow}")
+    how |= {"fresh": options.fresh, "keep_models": options.log_model and mirror is not None}
+    tally = run_study(study, options.execution(), Runs(options.runs), mirror=mirror, **how)
+    if tally:
+        print(f"study {study.name}: " + ", ".join(f"{count} {status}" for status, count in tally.items()))
+    return EXIT_RUN_FAILED if tally["failed"] or tally["diverged"] or tally["running"] else EXIT_OK

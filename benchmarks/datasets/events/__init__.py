@@ -1,0 +1,1 @@
+"""Recordings of event cameras: read, simulated, and turned into frames."""

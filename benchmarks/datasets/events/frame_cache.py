@@ -1,0 +1,228 @@
+"""Frames of many recordings, made once, kept on disk in compact form, and read from there batch by batch.
+
+Of each frame only the pixels that are on are kept, two bytes each; a number for every bin says how many they are.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmarks.datasets.events.frames import CHANNELS, PIXELS, FrameParameters, bin_events, steps_of_bins
+from benchmarks.datasets.events.recording import SENSOR, read_events
+from benchmarks.errors import DatasetError
+
+FORMAT = 1
+"""Of the files; raised whenever equal recordings would give other ones."""
+
+FILES_A_CHUNK = 250
+"""Recordings that a worker turns into frames at a time."""
+
+CHUNKS_FOR_WORKERS = 8
+"""With fewer chunks, starting other processes takes longer than the work."""
+
+CPU = torch.device("cpu")
+
+PIXELS_FILE, COUNTS_FILE, LABELS_FILE, META_FILE = "pixels.u16", "counts.npy", "labels.npy", "meta.json"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file of events and the class of what it shows."""
+
+    path: Path
+    label: int
+
+
+@dataclass(frozen=True)
+class EventSplit:
+    """Binary frames of recordings.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        ``[n]``, uint16, usually mapped from a file: the pixels that are on, by sample and bin.
+    counts : ndarray
+        ``[N, bins]``, uint16: how many of them each bin has.
+    labels : Tensor
+        ``[N]``, int64.
+    time_steps : int
+        T; later bins are left out, and steps after the last bin are empty.
+    parameters : FrameParameters
+        Decides which bin goes to which step.
+    digest : str
+        SHA-256 of the content.
+    device : torch.device
+        Of the batches.
+    """
+
+    pixels: NDArray[np.uint16]
+    counts: NDArray[np.uint16]
+    labels: Tensor
+    time_steps: int
+    parameters: FrameParameters
+    digest: str
+    device: torch.device = CPU
+    on_device = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return np.concatenate([[0], self.counts.sum(1, dtype=np.int64).cumsum()])
+
+    def draw(self, samples: int, draw: torch.Generator) -> None:
+        """Draw nothing: it knows no random changes."""
+        del samples, draw
+
+    def batch(self, indices: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return spike trains ``[T, B, 2, 34, 34]``, float32, and labels ``[B]``."""
+        del changes
+        samples = indices.cpu().numpy()
+        steps = steps_of_bins(self.counts.shape[1], self.time_steps, self.parameters)
+        used = int((steps >= 0).sum())  # always the first ones
+        counts = self.counts[samples, :used].astype(np.int64)
+        starts = self._starts[samples]
+        ends = starts + counts.sum(1)
+        on = np.concatenate([self.pixels[start:end] for start, end in zip(starts, ends, strict=True)])
+        bins_and_samples = np.broadcast_to(steps[:used] * len(samples), counts.shape) + np.arange(len(samples))[:, None]
+        cells = np.repeat(bins_and_samples.ravel(), counts.ravel()) * PIXELS + on
+        frames = torch.zeros(self.time_steps * len(samples) * PIXELS, device=self.device)
+        frames.index_fill_(0, torch.from_numpy(cells).to(self.device), 1.0)
+        shape = (self.time_steps, len(samples), CHANNELS, SENSOR, SENSOR)
+        return frames.view(shape), self.labels[indices.cpu()].to(self.device)
+
+    def checksum(self) -> str:
+        """Return the SHA-256 of the frames and labels, before any is left out."""
+        return self.digest
+
+    def to(self, device: torch.device) -> "EventSplit":
+        """Return the same split with its batches on another device; what is on disk stays there."""
+        return replace(self, device=device)
+
+
+def load_frames(
+    recordings: Sequence[Recording], folder: Path, *, name: str, time_steps: int, parameters: FrameParameters
+) -> EventSplit:
+    """Read the frames of some recordings, after making them if they are not there.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        In the order of the split.
+    folder : Path
+        Where frames are kept; made if need be.
+    name : str
+        Of dataset and part; the beginning of the name under which they are kept.
+    time_steps : int
+        T.
+    parameters : FrameParameters
+        How frames are made.
+
+    Raises
+    ------
+    DatasetError
+        If a recording is damaged, or the frames cannot be written, for example because the disk is full.
+    """
+    cache = folder / f"{name}-{_key(recordings, parameters)}"
+    if not (cache / META_FILE).is_file():
+        try:
+            _make(recordings, cache, parameters)
+        except OSError as error:
+            raise DatasetError(
+                f"cannot write frames to {cache}: {error}; free some space or name another data root"
+            ) from error
+    meta = json.loads((cache / META_FILE).read_text(encoding="utf-8"))
+    size = (cache / PIXELS_FILE).stat().st_size
+    if size != 2 * meta["pixels"]:
+        raise DatasetError(f"{cache / PIXELS_FILE} has {size:,} bytes, expected {2 * meta['pixels']:,}; delete {cache}")
+    pixels = np.memmap(cache / PIXELS_FILE, np.uint16, "r", shape=(meta["pixels"],))
+    counts, labels = np.load(cache / COUNTS_FILE), torch.from_numpy(np.load(cache / LABELS_FILE))
+    return EventSplit(pixels, counts, labels, time_steps, parameters, meta["checksum"])
+
+
+def _key(recordings: Sequence[Recording], parameters: FrameParameters) -> str:
+    """Hash of all that the frames depend on; of the recordings' names, sizes and dates, as reading them takes long."""
+    made_by = {key: value for key, value in asdict(parameters).items() if key != "edges"}
+    digest = hashlib.sha256(json.dumps([FORMAT, made_by], sort_keys=True).encode())
+    for recording in recordings:
+        state = recording.path.stat()
+        facts = (recording.path.name, recording.label, state.st_size, state.st_mtime_ns)
+        digest.update(f"{facts}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _make(recordings: Sequence[Recording], cache: Path, parameters: FrameParameters) -> None:
+    """Write the frames into a folder beside `cache`, which gets its name when all of them are there."""
+    partial_folder = cache.with_name(f"{cache.name}.partial-{os.getpid()}")
+    partial_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(recordings, partial_folder, parameters)
+        if not cache.exists():
+            partial_folder.replace(cache)
+    finally:
+        shutil.rmtree(partial_folder, ignore_errors=True)
+
+
+def _write(recordings: Sequence[Recording], folder: Path, parameters: FrameParameters) -> None:
+    labels = np.array([recording.label for recording in recordings], np.int64)
+    digest, counts, pixels = hashlib.sha256(labels.tobytes()), [], 0
+    with (folder / PIXELS_FILE).open("wb") as file:
+        for on, counts_of_chunk in _chunks([recording.path for recording in recordings], parameters):
+            digest.update(on.tobytes())
+            file.write(on.tobytes())
+            counts += counts_of_chunk
+            pixels += len(on)
+    bins = max(len(of_sample) for of_sample in counts)
+    table = np.stack([np.pad(of_sample, (0, bins - len(of_sample))) for of_sample in counts])
+    digest.update(table.tobytes())
+    np.save(folder / COUNTS_FILE, table)
+    np.save(folder / LABELS_FILE, labels)
+    meta = {"format": FORMAT, "parameters": asdict(parameters), "pixels": pixels, "checksum": digest.hexdigest()}
+    (folder / META_FILE).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def _chunks(
+    paths: Sequence[Path], parameters: FrameParameters
+) -> Iterator[tuple[NDArray[np.uint16], list[NDArray[np.uint16]]]]:
+    """Turn recordings into frames, in order, on all processors if there are many."""
+    chunks = [paths[first : first + FILES_A_CHUNK] for first in range(0, len(paths), FILES_A_CHUNK)]
+    bar = partial(tqdm, total=len(chunks), desc="frames", unit="chunk", disable=None, leave=False)
+    if len(chunks) < CHUNKS_FOR_WORKERS:
+        yield from (frames_of(chunk, parameters) for chunk in chunks)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        yield from bar(pool.map(partial(frames_of, parameters=parameters), chunks))
+
+
+def frames_of(
+    paths: Sequence[Path], parameters: FrameParameters
+) -> tuple[NDArray[np.uint16], list[NDArray[np.uint16]]]:
+    """Read some recordings and make their frames.
+
+    Returns
+    -------
+    pixels : ndarray
+        ``[n]``, uint16: those that are on, by recording and bin.
+    counts : list of ndarray
+        How many of them each bin of each recording has, uint16.
+    """
+    pixels, counts = [], []
+    for path in paths:
+        bins, on = bin_events(read_events(path), parameters)
+        pixels.append(on.astype(np.uint16))
+        counts.append(np.bincount(bins, minlength=1).astype(np.uint16))
+    return np.concatenate(pixels), counts

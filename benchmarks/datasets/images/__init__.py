@@ -1,0 +1,1 @@
+"""Images: read from folders, and changed at random for training."""

@@ -1,0 +1,1 @@
+"""What datasets give to a run: samples in memory, parts and batches of them."""

@@ -1,0 +1,1 @@
+"""Machine, operating system and PyTorch: files, locks, signals, memory, precision, graphs."""
