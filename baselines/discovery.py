@@ -13,7 +13,12 @@ OWN = ("tssl_core", "baselines", "benchmarks")
 
 
 def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, T]:
-    """Instantiate every concrete subclass of `kind` that has a ``name`` and is defined in a module of `package`.
+    """Instantiate what `discover_classes` finds."""
+    return {name: found() for name, found in discover_classes(package, kind, lacking).items()}
+
+
+def discover_classes(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, type[T]]:
+    """Find every concrete subclass of `kind` that has a ``name`` and is defined in a module of `package`.
 
     Parameters
     ----------
@@ -28,14 +33,14 @@ def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None 
     Returns
     -------
     dict
-        Instances by name, sorted.
+        Classes by name, sorted.
 
     Raises
     ------
     ValueError
         If two classes have the same name.
     """
-    found: dict[str, T] = {}
+    found: dict[str, type[T]] = {}
     for module_info in pkgutil.iter_modules(package.__path__):
         try:
             module = importlib.import_module(f"{package.__name__}.{module_info.name}")
@@ -49,7 +54,7 @@ def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None 
                 continue
             if value.name in found:
                 raise ValueError(f"two plug-ins are called {value.name!r}; the second is {value}: rename one")
-            found[value.name] = value()
+            found[value.name] = value
     return dict(sorted(found.items()))
 
 

@@ -1,20 +1,8 @@
 """What a run measures: a result an epoch and one of the whole; its record keeps them (`benchmarks.tracking.record`)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
-
-from benchmarks.metrics import (
-    CONVERGENCE_COLUMNS,
-    Activity,
-    Latency,
-    LayerActivity,
-    Operations,
-    PeakMemory,
-    Raster,
-    Throughput,
-)
-from benchmarks.metrics.spike_trains import EPOCH_MEASURES, SEQUENCE_MEASURES
 
 Status = Literal["running", "finished", "diverged", "failed", "interrupted", "skipped"]
 """How a run stands: in progress; a result; a loss that is not finite; an error; stopped or killed; not supported."""
@@ -38,6 +26,28 @@ class OutputRaster:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an evaluation of some samples has found.
+
+    Parameters
+    ----------
+    accuracy : float, optional
+        Fraction of samples that were recognised; None where there is nothing to recognise.
+    accuracy_at_step : tuple of float
+        The same by the first t time steps of the output, t = 1 to T; empty where that is not asked.
+    confusion : tuple of tuple of int
+        Samples by their class (rows) and the decision (entries of a row); empty where that is not asked.
+    measures : mapping
+        Other numbers by name.
+    """
+
+    accuracy: float | None = None
+    accuracy_at_step: tuple[float, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EpochResult:
     """One epoch of training and the evaluation after it.
 
@@ -54,7 +64,7 @@ class EpochResult:
     train_seconds, test_seconds : float
         Wall time of training and of evaluation.
     measures : mapping
-        Other numbers of the evaluation on the test set by name, see `benchmarks.tasks`.
+        Other numbers of the evaluation on the test set by name, see `benchmarks.metrics`.
     rasters : tuple of OutputRaster
         Output of a few test samples, after some of the epochs only.
     """
@@ -85,141 +95,26 @@ class EpochResult:
         return values | {f"test_{name}": value for name, value in self.measures.items()}
 
 
-EPOCH_COLUMNS = (
-    *(field.name for field in fields(EpochResult) if field.name not in ("measures", "rasters")),
-    *(f"test_{name}" for name in EPOCH_MEASURES),
-)
-"""Names that `EpochResult.numbers` may give."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """The outcome of one run.
+    """The outcome of one run: what the metrics have measured, see `benchmarks.metrics`.
 
     Parameters
     ----------
-    accuracy_last : float, optional
-        Test accuracy after the last epoch; like all that is said of accuracy, None for tasks without classes.
-    accuracy_best, best_epoch : float, int, optional
-        Highest test accuracy over the epochs, the first of them: how the paper counts. It chooses by the test
-        set and is biased upwards.
-    accuracy_chosen, chosen_epoch : float, int, optional
-        Test accuracy of the epoch with the highest accuracy on held-out samples, and that epoch, the first of them:
-        a choice without the test set. None if nothing is held out.
-    activity : Activity or None
-        Of the final model on the test set; None without spikes.
-    layers : tuple of LayerActivity
-        The same for each spiking layer, the output layer last.
-    spike_histogram : tuple of int
-        Pairs of a test sample and a hidden neuron by the spikes of the neuron, see
-        `benchmarks.metrics.spike_histogram`; empty without spikes.
-    raster : Raster, optional
-        Spikes of the first test sample in the final model; None without spikes.
-    confusion : tuple of tuple of int
-        Test samples by their class (rows) and the decision of the final model (entries of a row).
-    operations : Operations, optional
-        Of the final model, mean over the test samples; None if they cannot be counted.
-    latency : Latency
-        Of the final model.
-    throughput : Throughput
-        Of all epochs.
-    memory : PeakMemory
-        Of the process that ended the run.
-    convergence : mapping
-        Epochs and seconds to a test accuracy, see `benchmarks.metrics.convergence`; those not reached are missing.
-    training_seconds : float
-        Wall time of the training of all epochs, without evaluation.
-    accuracy_at_step : tuple of float
-        Test accuracy after the last epoch by the first t time steps of the output, t = 1 to T; empty for target spike
-        trains, which are whole windows.
     measures : mapping
-        Other numbers of the final model and of the run by name, see `benchmarks.tasks`.
-    output_rasters : mapping
-        Output of a few test samples by the epoch after which it was so.
+        Single numbers by name; what there is not is missing.
+    tables : mapping
+        What is more than single numbers, ready for JSON, by name.
     """
 
-    accuracy_last: float | None
-    accuracy_best: float | None
-    best_epoch: int | None
-    accuracy_chosen: float | None = None
-    chosen_epoch: int | None = None
-    activity: Activity | None
-    layers: tuple[LayerActivity, ...] = ()
-    spike_histogram: tuple[int, ...] = ()
-    raster: Raster | None = None
-    confusion: tuple[tuple[int, ...], ...] = ()
-    operations: Operations | None = None
-    latency: Latency
-    throughput: Throughput
-    memory: PeakMemory
-    convergence: Mapping[str, float]
-    training_seconds: float
-    accuracy_at_step: tuple[float, ...] = ()
-    measures: Mapping[str, float] = field(default_factory=dict)
-    output_rasters: Mapping[int, tuple[OutputRaster, ...]] = field(default_factory=dict)
-
-    def metrics(self) -> dict[str, float]:
-        """All single numbers under flat names; those that there are not are left out."""
-        values = {name: getattr(self, name) for name in SINGLE_NUMBERS}
-        for name in GROUPS:
-            group = getattr(self, name)
-            values |= {} if group is None else asdict(group)
-        values |= {**self.convergence, **self.measures}
-        return {key: float(value) for key, value in values.items() if value is not None}
+    measures: Mapping[str, float]
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
     def headline(self) -> str:
         """Say in a few words what came out."""
-        words = []
-        if self.accuracy_last is not None and self.accuracy_best is not None:
-            words.append(f"{self.accuracy_last:.2%} last, {self.accuracy_best:.2%} best")
-        if "exact_match" in self.measures:
-            words.append(f"{self.measures['exact_match']:.1%} exact, van Rossum {self.measures['van_rossum']:.3g}")
+        measures, words = self.measures, []
+        if "accuracy_last" in measures:
+            words.append(f"{measures['accuracy_last']:.2%} last, {measures['accuracy_best']:.2%} best")
+        if "exact_match" in measures:
+            words.append(f"{measures['exact_match']:.1%} exact, van Rossum {measures['van_rossum']:.3g}")
         return ", ".join(words)
-
-    def tables(self) -> dict[str, Any]:
-        """What is more than single numbers, ready for JSON, by name; what there is not is left out."""
-        rasters = [
-            {"epoch": epoch, **asdict(raster)} for epoch, shown in self.output_rasters.items() for raster in shown
-        ]
-        tables = {
-            "layers": [asdict(layer) for layer in self.layers],
-            "spike_histogram": self.spike_histogram if self.layers else (),
-            "raster": self.raster and asdict(self.raster),
-            "confusion": self.confusion,
-            "output_rasters": rasters,
-            "accuracy_at_step": self.accuracy_at_step,
-        }
-        return {name: table for name, table in tables.items() if table}
-
-
-GROUPS = ("activity", "operations", "latency", "throughput", "memory")
-"""Attributes of a `RunResult` that are records of single numbers themselves."""
-
-TABLE_NAMES = ("layers", "spike_histogram", "raster", "confusion", "output_rasters", "accuracy_at_step")
-"""Attributes of a `RunResult` that are tables."""
-
-SINGLE_NUMBERS = tuple(
-    field.name for field in fields(RunResult) if field.name not in (*GROUPS, *TABLE_NAMES, "convergence", "measures")
-)
-
-SEQUENCE_COLUMNS = (
-    *SEQUENCE_MEASURES,
-    "exact_match_best",
-    "steps",
-    "steps_to_exact",
-    "seconds_to_exact",
-    "patterns",
-)
-"""What `benchmarks.tasks.sequences` measures of a run."""
-
-METRIC_COLUMNS = (
-    *SINGLE_NUMBERS,
-    *(
-        field.name
-        for group in (fields(Activity), fields(Operations), fields(Latency), fields(Throughput), fields(PeakMemory))
-        for field in group
-    ),
-    *CONVERGENCE_COLUMNS,
-    *SEQUENCE_COLUMNS,
-)
-"""Names that `RunResult.metrics` may give."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from benchmarks.config.validation import STRICT
-from benchmarks.results import METRIC_COLUMNS
+from benchmarks.tracking.rows import METRIC_COLUMNS
 from reports.load import ReportError
 from reports.published import Published, published_by_id
 from tssl_core.architecture import parse_architecture

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from benchmarks.metrics import LayerActivity
+from benchmarks.metrics.counting.spikes import LayerActivity
 
 Rows: TypeAlias = Callable[[Mapping[str, Any]], Iterator[tuple[Any, ...]]]
-"""Makes the rows of one run, without its key, of `RunResult.tables`."""
+"""Makes the rows of one run, without its key, of `RunResult`."""
 
 
 class Detail(NamedTuple):
@@ -106,7 +106,7 @@ def column_types(name: str) -> Mapping[str, type]:
 
 
 def details_of(contents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, pd.DataFrame]:
-    """Make all tables of the keys of runs and their `RunResult.tables`; of a run that comes again, the later counts."""
+    """Make all tables of the keys of runs and their `RunResult`; of a run that comes again, the later counts."""
     latest = {key: content for key, content in contents if content}
     return {
         name: pd.DataFrame(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from benchmarks.metrics.metric import available_metrics
 from reports.atlas import atlas_blocks
 from reports.claims import BoundClaim, all_claims
 from reports.commands import merge_commands
@@ -120,11 +121,25 @@ def methods_blocks(studies: Studies) -> Blocks:
     return {name: frame_to_markdown(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
 
 
+def measures_blocks() -> Blocks:
+    """Definitions of all that metrics give."""
+    rows = [
+        {"name": f"`{name}`", "unit": unit, "definition": about, "code": f"`{metric.__module__.replace('.', '/')}.py`"}
+        for metric in available_metrics()
+        for name, unit, about in (
+            *((column.name, column.unit, column.about) for column in metric.columns),
+            *((name, "table", about) for name, about in metric.tables.items()),
+        )
+    ]
+    return {"measures": frame_to_markdown(pd.DataFrame(rows))}
+
+
 DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
     ROOT / "docs" / "methods.md": methods_blocks,
     ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
+    ROOT / "docs" / "protocol.md": lambda _: measures_blocks(),
 }
 
 

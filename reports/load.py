@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import TrackingError
-from benchmarks.results import METRIC_COLUMNS
 from benchmarks.tracking import (
     CONFIG_COLUMNS,
     RUN_COLUMNS,
@@ -20,6 +19,7 @@ from benchmarks.tracking import (
     records_in_mlflow,
     run_row,
 )
+from benchmarks.tracking.rows import METRIC_COLUMNS
 from reports.details import DETAILS, column_types, details_of, details_that_count, empty
 from tssl_core.errors import TSSLError
 

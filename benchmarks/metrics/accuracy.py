@@ -1,13 +1,15 @@
 """Accuracy of the decision, after the whole window and after each time step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split, indices_of
-from benchmarks.metrics.confusion import ConfusionMatrix
+from benchmarks.metrics.counting.confusion import ConfusionMatrix
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 
 EVALUATION_BATCH = 500
 EVALUATION_STEPS = 5000
@@ -69,3 +71,53 @@ def accuracy_at_steps(
 def accuracy(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> float:
     """Fraction of samples whose largest score is that of their label, see `accuracy_at_steps`."""
     return accuracy_at_steps(model, split, device, time_steps=time_steps)[-1]
+
+
+class Accuracy(Metric):
+    """Of the run; nothing for tasks without classes."""
+
+    name = "accuracy"
+    columns = (
+        Column(name="accuracy_last", unit="fraction", about="fraction of test samples right after the last epoch"),
+        Column(
+            name="accuracy_best",
+            unit="fraction",
+            about="highest test accuracy over all epochs: how the paper counts. It chooses by the test set and is "
+            "biased upwards",
+        ),
+        Column(name="best_epoch", about="the first epoch with that accuracy"),
+        Column(
+            name="accuracy_chosen",
+            unit="fraction",
+            about="test accuracy of the epoch with the highest accuracy on held-out training samples (`run.held_out`, "
+            "drawn by the seed, equal for all methods): a choice of the epoch that does not look at the test set. Only "
+            "where something is held out",
+        ),
+        Column(name="chosen_epoch", about="the first epoch with that accuracy on held-out samples"),
+    )
+    tables: ClassVar[Mapping[str, str]] = {
+        "accuracy_at_step": "fraction of test samples right after the last epoch, by the decision from the first t "
+        "time steps of the output alone, for t = 1 to T, from one evaluation; its value at T is `accuracy_last`. No "
+        "network looks ahead, so for methods whose training does not depend on T it is also the accuracy of runs of "
+        "t steps",
+        "confusion": "test samples by their class (rows) and the decision after the last epoch (entries of a row)",
+    }
+
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """Of the last epoch, and of the best ones by the test set and by held-out samples."""
+        if run.evaluation.accuracy is None:
+            return {}
+        best = max(run.history, key=lambda epoch: epoch.test_accuracy or 0.0)
+        values = {
+            "accuracy_last": run.evaluation.accuracy,
+            "accuracy_best": best.test_accuracy,
+            "best_epoch": best.epoch,
+        }
+        if run.data.held_out is not None:
+            chosen = max(run.history, key=lambda epoch: epoch.held_out_accuracy or 0.0)
+            values |= {"accuracy_chosen": chosen.test_accuracy, "chosen_epoch": chosen.epoch}
+        return values
+
+    def tables_of(self, run: FinishedTraining) -> Mapping[str, Any]:
+        """Of the final model."""
+        return {"accuracy_at_step": run.evaluation.accuracy_at_step, "confusion": run.evaluation.confusion}

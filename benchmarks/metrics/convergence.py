@@ -1,13 +1,12 @@
 """How soon a run reaches a test accuracy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
+
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 
 TARGETS = {"90": 0.90, "95": 0.95, "97_5": 0.975, "98": 0.98, "99": 0.99}
 """Test accuracies, by what stands for them in a name."""
-
-CONVERGENCE_COLUMNS = tuple(f"{what}_to_{target}" for what in ("epochs", "seconds") for target in TARGETS)
-"""Names that `convergence` may give."""
 
 
 def convergence(test_accuracies: Sequence[float], train_seconds: Sequence[float]) -> dict[str, float]:
@@ -33,3 +32,33 @@ def convergence(test_accuracies: Sequence[float], train_seconds: Sequence[float]
                 reached |= {f"epochs_to_{name}": float(epoch), f"seconds_to_{name}": elapsed[epoch - 1]}
                 break
     return reached
+
+
+class Convergence(Metric):
+    """To test accuracies of 90 to 99 %."""
+
+    name = "convergence"
+    columns = (
+        *(
+            Column(
+                name=f"epochs_to_{name}",
+                about=f"first epoch with a test accuracy of at least {100 * target:g} %; missing if there is none. "
+                "It looks at the test set, as `accuracy_best` does",
+            )
+            for name, target in TARGETS.items()
+        ),
+        *(
+            Column(
+                name=f"seconds_to_{name}",
+                unit="s",
+                varies=True,
+                about="wall time of the training of all epochs up to and with that one, without evaluation",
+            )
+            for name in TARGETS
+        ),
+    )
+
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """Only targets that were reached."""
+        accuracies = [epoch.test_accuracy for epoch in run.history if epoch.test_accuracy is not None]
+        return convergence(accuracies, [epoch.train_seconds for epoch in run.history])

@@ -1,8 +1,7 @@
 """Wall time of inference."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from statistics import median, quantiles
 
 import torch
@@ -10,30 +9,13 @@ from torch import Tensor
 
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 
 LATENCY_BATCH = 100
 LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    """Wall time of the inference of one sample, in milliseconds; latency in time steps is T.
-
-    Parameters
-    ----------
-    latency_ms, latency_ms_iqr : float
-        Median and interquartile range over the repeats of the time of a batch of 100, over the samples in it.
-    latency_ms_single, latency_ms_single_iqr : float
-        The same of one sample alone.
-    """
-
-    latency_ms: float
-    latency_ms_iqr: float
-    latency_ms_single: float
-    latency_ms_single_iqr: float
-
-
-def inference_latency(model: Model, split: Split, device: torch.device) -> Latency:
+def inference_latency(model: Model, split: Split, device: torch.device) -> dict[str, float]:
     """Time the first samples of a split; warmed up, synchronised, and without the loading of the data.
 
     Parameters
@@ -42,6 +24,11 @@ def inference_latency(model: Model, split: Split, device: torch.device) -> Laten
         Left in evaluation mode.
     split, device
         Where the samples come from, and where the model is. With fewer than 100 samples the batch has all of them.
+
+    Returns
+    -------
+    dict
+        See `Latency`; in milliseconds.
     """
     model.eval()
     inputs, _ = split.batch(torch.arange(min(LATENCY_BATCH, len(split))))
@@ -50,12 +37,12 @@ def inference_latency(model: Model, split: Split, device: torch.device) -> Laten
     batch, batch_iqr = median_and_iqr(repeated_times(model, inputs, device))
     single, single_iqr = median_and_iqr(repeated_times(model, inputs.narrow(axis, 0, 1).contiguous(), device))
     samples, milliseconds = inputs.shape[axis], 1000
-    return Latency(
-        latency_ms=milliseconds * batch / samples,
-        latency_ms_iqr=milliseconds * batch_iqr / samples,
-        latency_ms_single=milliseconds * single,
-        latency_ms_single_iqr=milliseconds * single_iqr,
-    )
+    return {
+        "latency_ms": milliseconds * batch / samples,
+        "latency_ms_iqr": milliseconds * batch_iqr / samples,
+        "latency_ms_single": milliseconds * single,
+        "latency_ms_single_iqr": milliseconds * single_iqr,
+    }
 
 
 @torch.no_grad()
@@ -81,3 +68,39 @@ def synchronise(device: torch.device) -> None:
     """Wait until the device has done what it was given, so that a clock means something."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+class Latency(Metric):
+    """Of the final model."""
+
+    name = "latency"
+    columns = (
+        Column(
+            name="latency_ms",
+            unit="ms",
+            varies=True,
+            about="wall time of inference a sample in a batch of 100, in milliseconds: median of 10 after 3 for "
+            "warm-up, synchronised, data already on the device. Latency in time steps is T",
+            heading="ms/sample",
+            text="{:.3f}",
+        ),
+        Column(
+            name="latency_ms_iqr",
+            unit="ms",
+            varies=True,
+            about="interquartile range of these 10, in milliseconds a sample",
+        ),
+        Column(
+            name="latency_ms_single",
+            unit="ms",
+            varies=True,
+            about="wall time of inference of one sample alone, in milliseconds, measured in the same way",
+            heading="ms alone",
+            text="{:.2f}",
+        ),
+        Column(name="latency_ms_single_iqr", unit="ms", varies=True, about="interquartile range of these 10"),
+    )
+
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """Time the first test samples."""
+        return inference_latency(run.model, run.data.test, self.device)

@@ -1,11 +1,12 @@
 """Peak of memory during a run: what PyTorch has allocated on a GPU, or what the process holds on the CPU."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 from benchmarks.platform.memory import give_back_freed_memory
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -15,35 +16,32 @@ RESET_PEAK = "5"
 KIB_A_MIB, BYTES_A_MIB = 1024, 1024**2
 
 
-@dataclass(frozen=True, kw_only=True)
-class PeakMemory:
-    """Peak of memory from the building of the model to its last measurement, in MiB.
+class PeakMemory(Metric):
+    """From the building of the model to its last measurement; one at a time in a process."""
 
-    Parameters
-    ----------
-    peak_memory_mib : float, optional
-        On CUDA, of the memory that PyTorch has given to tensors of this process on the device. On the CPU, of the
-        resident set of the whole process: interpreter, libraries, dataset and what other runs have left behind
-        included; since the process started where the system cannot set the mark back (elsewhere than on Linux).
-    peak_memory_growth_mib : float, optional
-        How far that is above what was held at the start; None where the mark cannot be set back.
-    """
-
-    peak_memory_mib: float | None
-    peak_memory_growth_mib: float | None
-
-
-class MemoryMeter:
-    """Measures from its making on; one at a time in a process.
-
-    Parameters
-    ----------
-    device : torch.device
-        Of the run.
-    """
+    name = "memory"
+    columns = (
+        Column(
+            name="peak_memory_mib",
+            unit="MiB",
+            varies=True,
+            about="peak from the building of the model to its last measurement, in MiB. On CUDA: memory that PyTorch "
+            "has given to tensors (`max_memory_allocated`). On the CPU: resident set of the whole process, with "
+            "interpreter, libraries and dataset; it compares on one machine only. A resumed run has the peak of the "
+            "process that ended it",
+            heading="memory MiB",
+        ),
+        Column(
+            name="peak_memory_growth_mib",
+            unit="MiB",
+            varies=True,
+            about="how far that is above what was held at the start, freed memory given back first. Missing where the "
+            "system cannot set its mark of the peak back (other than Linux)",
+        ),
+    )
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        super().__init__(device)
         self._start: float | None
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -53,14 +51,19 @@ class MemoryMeter:
             give_back_freed_memory()
             self._start = resident_mib("VmRSS") if reset_peak() else None
 
-    def result(self) -> PeakMemory:
-        """Return the peak so far."""
-        if self._device.type == "cuda":
-            peak: float | None = torch.cuda.max_memory_allocated(self._device) / BYTES_A_MIB
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """The peak so far."""
+        del run
+        return self.peak()
+
+    def peak(self) -> dict[str, float | None]:
+        """The peak so far, and how far it is above the start."""
+        if self.device.type == "cuda":
+            peak: float | None = torch.cuda.max_memory_allocated(self.device) / BYTES_A_MIB
         else:
             peak = resident_mib("VmHWM") if STATUS.exists() else peak_since_start_mib()
         growth = None if peak is None or self._start is None else peak - self._start
-        return PeakMemory(peak_memory_mib=peak, peak_memory_growth_mib=growth)
+        return {"peak_memory_mib": peak, "peak_memory_growth_mib": growth}
 
 
 def resident_mib(field: str) -> float:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
-from benchmarks.metrics.activity import spiking_layers
+from benchmarks.metrics.counting.spikes import spiking_layers
+from benchmarks.metrics.metric import FinishedTraining, Metric
 from tssl_core.layers import SpikingLayer
 
 MOST_NEURONS = 100
@@ -128,3 +129,24 @@ def _layer_raster(name: str, spikes: Tensor) -> LayerRaster:
 def as_text(rows: Tensor) -> tuple[str, ...]:
     """Write trains ``[neurons, T]``, 0 or 1 or bool, as a text of zeros and ones a neuron."""
     return tuple("".join(SPIKE if spike else SILENT for spike in row) for row in rows.tolist())
+
+
+class SpikeRaster(Metric):
+    """Of the final model, for the first test sample; only where there are spikes and classes."""
+
+    name = "raster"
+    tables: ClassVar[Mapping[str, str]] = {
+        "raster": "spikes of the first test sample after the last epoch: of each spiking layer, and of an input of "
+        "events, at most 100 neurons, spread evenly over the flattened layer (their places are named), a 0 or 1 a "
+        "time step; with the sample's class and the decision. It is a picture, and no statistic",
+    }
+
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """No number."""
+        del run
+        return {}
+
+    def tables_of(self, run: FinishedTraining) -> Mapping[str, Any]:
+        """Show the first sample; of target spike trains the outputs are shown in another table."""
+        raster = None if run.config.network_spec().sequences else spike_raster(run.model, run.data.test, self.device)
+        return {} if raster is None else {"raster": asdict(raster)}

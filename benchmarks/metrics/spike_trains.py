@@ -1,183 +1,101 @@
-"""How far spike trains are from each other: distances, matched spikes, counts.
+"""How near outputs come to their target spike trains, and how soon; `counting.spike_trains` has the distances."""
 
-Trains are given in time steps, ``[T, N]``: N pairs of trains side by side, all at once. docs/protocol.md defines each
-measure; tests hold the two distances to those of elephant, a library for the analysis of spike trains.
-"""
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import accumulate
+from math import ceil
+from typing import Any, ClassVar
 
-import math
+from baselines.method import Model
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
+from benchmarks.results import Evaluation
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from benchmarks.datasets.samples.sequences import SequenceRule
-
-Trains = NDArray[np.bool_]
-"""Spike trains, ``[T, N]``."""
-
-
-def continuous_time_constant(tau: float) -> float:
-    """Time constant of the exponential that the PSC kernel, ``(1 - 1/tau)^k``, has at whole time steps."""
-    return -1 / math.log(1 - 1 / tau)
+_HITS = (
+    "output spikes that are hits over all {of} spikes, of all pairs together. As many spikes as possible are paired "
+    "with a target spike, one to one and at most `tolerance` (1) time steps apart. Missing where there is no spike "
+    "to divide by"
+)
 
 
-def van_rossum_embedding(time_steps: int, tau: float) -> Tensor:
-    """Matrix ``[T, T]`` that makes van Rossum's distance Euclidean: ``D(x, y) = |E (x - y)|``.
+class SpikeTrains(Metric):
+    """Of tasks with target spike trains only."""
 
-    ``D^2 = sum_tu d[t] q^|t-u| d[u]`` with ``d = x - y`` and ``q = 1 - 1/tau``: the PSCs of both trains compared for
-    all time, also after the window, and scaled such that a lone spike is 1 away from no spike.
-
-    Parameters
-    ----------
-    time_steps : int
-        T.
-    tau : float
-        Time constant of the PSC kernel in time steps, above 1.
-
-    Returns
-    -------
-    Tensor
-        float64.
-    """
-    steps = torch.arange(time_steps, dtype=torch.float64)
-    overlap = (1 - 1 / tau) ** (steps[:, None] - steps).abs()
-    embedding: Tensor = torch.linalg.cholesky(overlap).T
-    return embedding
-
-
-def van_rossum_distances(first: Tensor, second: Tensor, *, tau: float) -> Tensor:
-    """Distance of each pair of trains ``[T, ...]``: ``[...]``, float64; see `van_rossum_embedding`."""
-    difference = first.double() - second.double()
-    embedded = van_rossum_embedding(len(first), tau).to(difference.device) @ difference.flatten(1)
-    return embedded.square().sum(0).sqrt().reshape(difference.shape[1:])
-
-
-def spike_times(trains: Trains) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Times of the spikes of each train.
-
-    Returns
-    -------
-    times : array
-        ``[n, N]`` with n spikes in the train that has most; what is beyond a train's own spikes means nothing.
-    counts : array
-        Spikes of each train, ``[N]``.
-    """
-    counts = trains.sum(0)
-    most = int(counts.max(initial=0))
-    return np.argsort(~trains, axis=0, kind="stable")[:most], counts
-
-
-def victor_purpura_distances(first: Trains, second: Trains, *, cost: float) -> NDArray[np.float64]:
-    """Least cost of turning one train into the other, for each pair (Victor & Purpura 1996).
-
-    A spike that is added or removed costs 1, one that is moved `cost` a time step.
-
-    Parameters
-    ----------
-    first, second : array
-        ``[T, N]``.
-    cost : float
-        Per time step; from 2 / cost steps on, moving is no cheaper than removing and adding.
-
-    Returns
-    -------
-    array
-        ``[N]``.
-    """
-    (times, counts), (others, other_counts) = spike_times(first), spike_times(second)
-    number = np.arange(len(others) + 1, dtype=np.float64)[:, None]
-    # Row i, entry j: the first i spikes of one train against the first j of the other.
-    rows = [np.repeat(number, first.shape[1], axis=1)]
-    for time in times:
-        before = rows[-1]
-        moved = before[:-1] + cost * np.abs(others - time)
-        cheapest = np.concatenate([before[:1] + 1, np.minimum(moved, before[1:] + 1)])
-        # Spikes of the other train that are added cost 1 each: the least over all entries to the left.
-        rows.append(np.minimum.accumulate(cheapest - number, axis=0) + number)
-    distances: NDArray[np.float64] = np.stack(rows)[counts, other_counts, np.arange(first.shape[1])]
-    return distances
-
-
-def matched_spikes(first: Trains, second: Trains, *, tolerance: int) -> NDArray[np.int64]:
-    """Most spikes of both trains that can be paired one to one, at most `tolerance` steps apart; ``[N]``.
-
-    In order of time, each takes the earliest that it can have, which is optimal on a line.
-    """
-    (times, counts), (others, other_counts) = spike_times(first), spike_times(second)
-    i, j, matched = (np.zeros(first.shape[1], dtype=np.int64) for _ in range(3))
-    columns = np.arange(first.shape[1])
-    while (left := (i < counts) & (j < other_counts)).any():
-        here, there = np.minimum(i, len(times) - 1), np.minimum(j, len(others) - 1)
-        apart = times[here, columns] - others[there, columns]
-        pair = left & (np.abs(apart) <= tolerance)
-        matched += pair
-        i += pair | (left & (apart < -tolerance))
-        j += pair | (left & (apart > tolerance))
-    return matched
-
-
-def sequence_measures(output: Tensor, target: Tensor, rule: SequenceRule, *, all_of_them: bool) -> dict[str, float]:
-    """Compare outputs with their targets.
-
-    Parameters
-    ----------
-    output, target : Tensor
-        bool, ``[T, B, neurons]``.
-    rule : SequenceRule
-        See there.
-    all_of_them : bool
-        Whether to measure also what takes longer: Victor-Purpura distance, precision and recall.
-
-    Returns
-    -------
-    dict
-        Numbers by name, see `SEQUENCE_MEASURES`; a precision of no spikes is missing, and a recall.
-    """
-    wrong = output != target
-    values = {
-        "exact_match": 1 - float(wrong.any(0).any(1).double().mean()),
-        "exact_trains": 1 - float(wrong.any(0).double().mean()),
-        "van_rossum": float(van_rossum_distances(output, target, tau=rule.tau).mean()),
-        "count_error": float((output.sum(0) - target.sum(0)).abs().double().mean()),
+    name = "spike_trains"
+    columns = (
+        Column(
+            name="exact_match",
+            unit="fraction",
+            about="target spike trains only, as all rows to `patterns`: fraction of test samples of which every "
+            "output train is its target, spike by spike, after the last epoch",
+        ),
+        Column(
+            name="exact_trains",
+            unit="fraction",
+            about="fraction of pairs of a test sample and an output neuron of which the train is its target",
+        ),
+        Column(
+            name="van_rossum",
+            about="mean over these pairs of the van Rossum distance of output and target, exactly as below",
+        ),
+        Column(name="count_error", about="mean over the pairs of how many spikes an output has too many or too few"),
+        Column(
+            name="victor_purpura",
+            about="mean over these pairs of the least cost of turning one train into the other (Victor & Purpura "
+            "1996): 1 to add or remove a spike, `victor_purpura_cost` (0.25) to move one by a time step",
+        ),
+        Column(name="spike_precision", unit="fraction", about=_HITS.format(of="output")),
+        Column(name="spike_recall", unit="fraction", about=_HITS.format(of="target")),
+        Column(
+            name="exact_match_best",
+            unit="fraction",
+            about="highest `exact_match` after any epoch; it chooses by the test set",
+        ),
+        Column(name="steps", about="steps of the optimiser in the whole run"),
+        Column(
+            name="steps_to_exact",
+            about="steps of the optimiser until the end of the first epoch with an `exact_match` of 1; missing if "
+            "there is none",
+        ),
+        Column(
+            name="seconds_to_exact",
+            unit="s",
+            varies=True,
+            about="wall time of the training until then",
+        ),
+        Column(name="patterns", about="outputs that were to be learnt: classes, or else training samples"),
+    )
+    tables: ClassVar[Mapping[str, str]] = {
+        "output_rasters": "output and target trains of the first two test samples after 12 epochs, equally far apart "
+        "on a logarithmic scale, a 0 or 1 a time step",
     }
-    if all_of_them:
-        first, second = (trains.flatten(1).cpu().numpy() for trains in (output, target))
-        values["victor_purpura"] = float(victor_purpura_distances(first, second, cost=rule.victor_purpura_cost).mean())
-        matched = int(matched_spikes(first, second, tolerance=rule.tolerance).sum())
-        for name, spikes in (("spike_precision", first.sum()), ("spike_recall", second.sum())):
-            if spikes:
-                values[name] = matched / int(spikes)
-    return values
 
+    def measure_epoch(self, model: Model, evaluation: Evaluation) -> Mapping[str, float]:
+        """What the task has found."""
+        del model
+        return evaluation.measures
 
-EPOCH_MEASURES = ("exact_match", "exact_trains", "van_rossum", "count_error")
-"""What is measured after each epoch."""
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """Of the final model, and how soon, if ever, every output was its target."""
+        if not run.config.network_spec().sequences:
+            return {}
+        data, matches = run.data, [epoch.measures["exact_match"] for epoch in run.history]
+        steps_per_epoch = data.passes * ceil(len(data.train) / run.config.batch_size)
+        values = {
+            **run.evaluation.measures,
+            "exact_match_best": max(matches),
+            "steps": steps_per_epoch * len(matches),
+            "patterns": len(data.train) if data.target_of_class is None else data.target_of_class.shape[1],
+        }
+        if 1.0 in matches:
+            first = matches.index(1.0)
+            seconds = list(accumulate(epoch.train_seconds for epoch in run.history))
+            values |= {"steps_to_exact": steps_per_epoch * (first + 1), "seconds_to_exact": seconds[first]}
+        return values
 
-SEQUENCE_MEASURES = (*EPOCH_MEASURES, "victor_purpura", "spike_precision", "spike_recall")
-"""What `sequence_measures` may give."""
-
-
-def nearest_train(output: Tensor, candidates: Tensor, *, tau: float) -> Tensor:
-    """Which of several targets each output is closest to, by the van Rossum distances over all neurons together.
-
-    Parameters
-    ----------
-    output, candidates : Tensor
-        ``[T, B, neurons]`` and ``[T, K, neurons]``, 0 or 1.
-    tau : float
-        Time constant, see `van_rossum_embedding`.
-
-    Returns
-    -------
-    Tensor
-        ``[B]``, int64; the lowest index in a tie.
-    """
-    embedding = van_rossum_embedding(len(output), tau).to(output.device)
-
-    def embedded(trains: Tensor) -> Tensor:
-        return torch.einsum("ut,tbn->bun", embedding, trains.double()).flatten(1)
-
-    # Differences and no products: the distance of equal trains is 0 exactly, and ties are ties.
-    distances = (embedded(output)[:, None] - embedded(candidates)).square().sum(-1)
-    return distances.argmin(-1)
+    def tables_of(self, run: FinishedTraining) -> Mapping[str, Any]:
+        """Pictures of some outputs."""
+        return {
+            "output_rasters": [
+                {"epoch": epoch.epoch, **asdict(raster)} for epoch in run.history for raster in epoch.rasters
+            ]
+        }

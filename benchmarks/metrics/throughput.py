@@ -1,37 +1,46 @@
-"""Samples a second, in training and in evaluation."""
+"""How long training takes, and samples a second in training and in evaluation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from statistics import median
 
-
-@dataclass(frozen=True, kw_only=True)
-class Throughput:
-    """Samples a second of wall time, data loading included.
-
-    Parameters
-    ----------
-    train_samples_per_second, test_samples_per_second : float
-        Of the epoch with the median time, so that neither a slow first epoch nor an interruption counts.
-    """
-
-    train_samples_per_second: float
-    test_samples_per_second: float
+from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 
 
-def throughput(
-    *, train_samples: int, train_seconds: Sequence[float], test_samples: int, test_seconds: Sequence[float]
-) -> Throughput:
-    """Throughput from the samples of an epoch and the seconds of every epoch.
+class Throughput(Metric):
+    """Wall time, data loading included."""
 
-    Parameters
-    ----------
-    train_samples, test_samples : int
-        Trained on in an epoch, and evaluated after it.
-    train_seconds, test_seconds : sequence of float
-        An entry an epoch, at least one.
-    """
-    return Throughput(
-        train_samples_per_second=train_samples / median(train_seconds),
-        test_samples_per_second=test_samples / median(test_seconds),
+    name = "throughput"
+    columns = (
+        Column(
+            name="training_seconds",
+            unit="s",
+            varies=True,
+            about="wall time of all epochs without evaluation",
+            heading="training s",
+        ),
+        Column(
+            name="train_samples_per_second",
+            unit="samples/s",
+            varies=True,
+            about="samples of an epoch over the median over the epochs of the wall time of its training, so that "
+            "neither a slow first epoch nor an interruption counts; data loading counts",
+            heading="samples/s",
+        ),
+        Column(
+            name="test_samples_per_second",
+            unit="samples/s",
+            varies=True,
+            about="the same of the evaluation after each epoch, held-out samples and calibration included",
+        ),
     )
+
+    def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
+        """Of all epochs."""
+        data = run.data
+        train_seconds = [epoch.train_seconds for epoch in run.history]
+        test_seconds = [epoch.test_seconds for epoch in run.history]
+        return {
+            "training_seconds": sum(train_seconds),
+            "train_samples_per_second": data.passes * len(data.train) / median(train_seconds),
+            "test_samples_per_second": (len(data.test) + len(data.held_out or ())) / median(test_seconds),
+        }

@@ -11,8 +11,8 @@ import torch
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.samples.split import Data, Split
-from benchmarks.metrics import samples_at_once, synchronise
-from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP
+from benchmarks.metrics.accuracy import samples_at_once
+from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP, synchronise
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
 from benchmarks.sweep.plan import PlannedRun
 from benchmarks.sweep.progress import DAY, in_words, makespan

@@ -1,7 +1,6 @@
 """Which type of task a run is of."""
 
 from dataclasses import fields
-from math import ceil
 
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import get_dataset
@@ -28,7 +27,5 @@ def task_type_of(config: RunConfig, data: Data) -> TaskType:
     return Sequences(
         SequenceRule(**{field.name: getattr(parameters, field.name) for field in fields(SequenceRule)}),
         epochs=config.epochs,
-        steps_per_epoch=data.passes * ceil(len(data.train) / config.batch_size),
-        patterns=len(data.train) if data.target_of_class is None else data.target_of_class.shape[1],
         classes=data.target_of_class,
     )

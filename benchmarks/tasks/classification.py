@@ -1,6 +1,6 @@
 """Which class a sample is of: the largest score decides."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
-from benchmarks.metrics import ConfusionMatrix, Raster, accuracy_at_steps, spike_raster
-from benchmarks.results import EpochResult, OutputRaster
-from benchmarks.tasks.task_type import Evaluation
+from benchmarks.metrics.accuracy import accuracy_at_steps
+from benchmarks.metrics.counting.confusion import ConfusionMatrix
+from benchmarks.results import Evaluation, OutputRaster
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,9 @@ class Classification:
             confusion=() if confusion is None else confusion.result(),
         )
 
-    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
-        """Show the first sample."""
-        return spike_raster(model, split, device)
-
     def output_rasters(
         self, model: Model, split: Split, device: torch.device, *, epoch: int
     ) -> tuple[OutputRaster, ...]:
         """None: the output has no target to be held against."""
         del model, split, device, epoch
         return ()
-
-    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
-        """Nothing beside the accuracy."""
-        del history
-        return {}

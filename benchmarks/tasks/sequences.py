@@ -1,8 +1,7 @@
 """Target spike trains: each output neuron is to spike when its target does (docs/sequences.md)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -10,11 +9,10 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.samples.sequences import SequenceRule
 from benchmarks.datasets.samples.split import Split, indices_of
-from benchmarks.metrics import Raster, samples_at_once
+from benchmarks.metrics.accuracy import samples_at_once
+from benchmarks.metrics.counting.spike_trains import nearest_train, sequence_measures
 from benchmarks.metrics.raster import as_text
-from benchmarks.metrics.spike_trains import nearest_train, sequence_measures
-from benchmarks.results import EpochResult, OutputRaster
-from benchmarks.tasks.task_type import Evaluation
+from benchmarks.results import Evaluation, OutputRaster
 
 RASTERS = 12
 """Epochs whose output is kept as a picture; they become rarer, as what is learnt in one does."""
@@ -31,18 +29,14 @@ class Sequences:
     ----------
     rule : SequenceRule
         What outputs and targets are compared by; its time constant is that of the loss as well.
-    epochs, steps_per_epoch : int
+    epochs : int
         Of the run.
-    patterns : int
-        How many outputs have to be learnt: classes, or training samples without classes.
     classes : Tensor, optional
         Target of each class, ``[T, K, neurons]``, where samples are to be recognised by the nearest of them.
     """
 
     rule: SequenceRule
     epochs: int
-    steps_per_epoch: int
-    patterns: int
     classes: Tensor | None = None
 
     def loss(self, model: Model, output: Tensor, targets: Tensor) -> Tensor:
@@ -80,11 +74,6 @@ class Sequences:
             accuracy = float((wanted == found).double().mean())
         return Evaluation(accuracy=accuracy, measures=measures)
 
-    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
-        """None: `output_rasters` are of more use."""
-        del model, split, device
-        return None
-
     @torch.no_grad()
     def output_rasters(
         self, model: Model, split: Split, device: torch.device, *, epoch: int
@@ -99,18 +88,6 @@ class Sequences:
             OutputRaster(sample=sample, output=as_text(trains[0][:, sample].T), target=as_text(trains[1][:, sample].T))
             for sample in range(len(samples))
         )
-
-    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
-        """How soon, if ever, every output was its target; and how many steps there were."""
-        matches = [record.measures["exact_match"] for record in history]
-        seconds = list(accumulate(record.train_seconds for record in history))
-        steps = float(self.steps_per_epoch * len(history))
-        values = {"exact_match_best": max(matches), "steps": steps, "patterns": float(self.patterns)}
-        if 1.0 in matches:
-            first = matches.index(1.0)
-            values["steps_to_exact"] = float(self.steps_per_epoch * (first + 1))
-            values["seconds_to_exact"] = seconds[first]
-        return values
 
 
 def spikes_and_targets(

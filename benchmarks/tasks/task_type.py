@@ -1,7 +1,6 @@
 """The contract of a type of task: the part of a run that depends on what the dataset wants for an output."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -9,30 +8,7 @@ from torch import Tensor
 
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
-from benchmarks.metrics import Raster
-from benchmarks.results import EpochResult, OutputRaster
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What an evaluation of some samples has found.
-
-    Parameters
-    ----------
-    accuracy : float, optional
-        Fraction of samples that were recognised; None where there is nothing to recognise.
-    accuracy_at_step : tuple of float
-        The same by the first t time steps of the output, t = 1 to T; empty where that is not asked.
-    confusion : tuple of tuple of int
-        Samples by their class and the decision, see `RunResult`; empty where that is not asked.
-    measures : mapping
-        Other numbers by name.
-    """
-
-    accuracy: float | None = None
-    accuracy_at_step: tuple[float, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] = ()
-    measures: Mapping[str, float] = field(default_factory=dict)
+from benchmarks.results import Evaluation, OutputRaster
 
 
 class TaskType(Protocol):
@@ -72,13 +48,7 @@ class TaskType(Protocol):
             default the model itself.
         """
 
-    def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
-        """Show a sample on its way through all layers; None for a network without spikes, or without classes."""
-
     def output_rasters(
         self, model: Model, split: Split, device: torch.device, *, epoch: int
     ) -> tuple[OutputRaster, ...]:
         """Show the output of a few samples after some of the epochs; empty after the others."""
-
-    def over_epochs(self, history: Sequence[EpochResult]) -> Mapping[str, float]:
-        """Numbers by name that take all epochs to know."""

@@ -54,7 +54,7 @@ class Record:
     measures : mapping
         Numbers of the final model and of the whole run.
     tables : mapping
-        What is more than single numbers, see `RunResult.tables`.
+        What is more than single numbers, see `RunResult`.
     """
 
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -134,7 +134,7 @@ class Record:
 
     def with_result(self, result: RunResult) -> "Record":
         """Add the outcome."""
-        return replace(self, measures=result.metrics(), tables=result.tables())
+        return replace(self, measures=result.measures, tables=result.tables)
 
     def ended_as(self, status: Status, reason: str = "", details: str = "") -> "Record":
         """End the run."""

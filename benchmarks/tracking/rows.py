@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from benchmarks.results import METRIC_COLUMNS
+from benchmarks.metrics.metric import column_names
 from benchmarks.tracking.environment import Environment
 from benchmarks.tracking.record import Record
 
@@ -20,6 +20,9 @@ CONFIG = "config"
 
 TAG_COLUMNS = ("status", "reason", "run_key", "cell_key", *(field.name for field in fields(Environment)))
 """How a run stands, and what it was made with; its numbers follow."""
+
+METRIC_COLUMNS = tuple(column_names())
+"""Numbers of a run."""
 
 RUN_COLUMNS = (*CONFIG_COLUMNS, CONFIG, *TAG_COLUMNS, *METRIC_COLUMNS)
 """All of results.csv, in order."""

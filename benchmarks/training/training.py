@@ -1,8 +1,8 @@
 """One run: from a configuration to a trained model and its record."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -17,25 +17,18 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import OptimizerConfig, RunConfig
 from benchmarks.datasets.samples.split import Data, Split, first, hold_out
 from benchmarks.errors import DivergedError
-from benchmarks.metrics import (
-    ActivityMeter,
-    MemoryMeter,
-    OperationMeter,
-    convergence,
-    inference_latency,
-    samples_at_once,
-    spike_histogram,
-    synchronise,
-    throughput,
-)
+from benchmarks.metrics.accuracy import samples_at_once
+from benchmarks.metrics.counting.spikes import ActivityMeter
+from benchmarks.metrics.latency import synchronise
+from benchmarks.metrics.metric import FinishedTraining, Metric, available_metrics
 from benchmarks.platform.cuda_graph import Recorded
 from benchmarks.platform.denormals import denormals_as_zero
 from benchmarks.platform.determinism import choose_deterministic_kernels
 from benchmarks.platform.memory import bound_gpu_memory, keep_freed_memory
 from benchmarks.platform.precision import choose_precision, loss_scale
-from benchmarks.results import EpochResult, RunResult
+from benchmarks.results import EpochResult, Evaluation, RunResult
 from benchmarks.tasks.choice import task_type_of
-from benchmarks.tasks.task_type import Evaluation, TaskType
+from benchmarks.tasks.task_type import TaskType
 from benchmarks.training.epoch_steps import EpochSteps, draw_epoch
 from benchmarks.training.seeding import as_global_stream, generator_for, seed_for
 from benchmarks.training.state import Draws, TrainingState
@@ -58,7 +51,7 @@ class Training:
         Already cut to the samples that the configuration asks for; batches come to the device.
     state : TrainingState
         Where the run stands; the model is on the device.
-    memory : MemoryMeter
+    metrics : sequence of Metric
         Made before the model.
     task_type : TaskType
         What is to be learnt, and how it is judged.
@@ -68,7 +61,7 @@ class Training:
     execution: Execution
     data: Data
     state: TrainingState
-    memory: MemoryMeter
+    metrics: Sequence[Metric]
     task_type: TaskType
 
     @property
@@ -114,7 +107,11 @@ class Training:
             held_out_accuracy=None if chosen_by is None else chosen_by.accuracy,
             train_seconds=trained - start,
             test_seconds=time.perf_counter() - trained,
-            measures=evaluation.measures,
+            measures={
+                name: value
+                for metric in self.metrics
+                for name, value in metric.measure_epoch(self.model, evaluation).items()
+            },
             rasters=self.task_type.output_rasters(self.model, self.data.test, self.device, epoch=epoch),
         )
 
@@ -158,7 +155,7 @@ class Training:
     def _evaluate(
         self,
         split: Split,
-        *meters: ActivityMeter | OperationMeter,
+        *meters: AbstractContextManager[object],
         all_of_it: bool = False,
         forward: Recorded[Tensor] | None = None,
     ) -> Evaluation:
@@ -170,7 +167,7 @@ class Training:
             forward.hold(self.model.python_state())
         with ExitStack() as watch:
             for meter in meters:
-                watch.enter_context(meter.watching())
+                watch.enter_context(meter)
             return self.task_type.evaluate(
                 self.model,
                 split,
@@ -183,38 +180,22 @@ class Training:
 
     def finish(self, history: list[EpochResult]) -> RunResult:
         """Measure the final model and sum up the run."""
-        activity = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
-        operations = OperationMeter(self.model, activity)
-        evaluation = self._evaluate(self.data.test, activity, operations, all_of_it=True)
-        train_seconds = [record.train_seconds for record in history]
-        accuracies = [record.test_accuracy for record in history if record.test_accuracy is not None]
-        best = max(history, key=lambda record: record.test_accuracy or 0.0) if accuracies else None
-        chosen = max(history, key=lambda record: record.held_out_accuracy or 0.0) if self.data.held_out else None
+        spikes = ActivityMeter(self.model, spiking_output=self.model.spiking_output)
+        meters = [spikes.watching(), *(metric.watching(self.model, spikes) for metric in self.metrics)]
+        run = FinishedTraining(
+            config=self.config,
+            model=self.model,
+            data=self.data,
+            device=self.device,
+            history=history,
+            evaluation=self._evaluate(self.data.test, *meters, all_of_it=True),
+            spikes=spikes,
+        )
+        values = {name: value for metric in self.metrics for name, value in metric.measure(run).items()}
+        tables = {name: table for metric in self.metrics for name, table in metric.tables_of(run).items()}
         return RunResult(
-            accuracy_last=evaluation.accuracy,
-            accuracy_best=None if best is None else best.test_accuracy,
-            best_epoch=None if best is None else best.epoch,
-            accuracy_chosen=None if chosen is None else chosen.test_accuracy,
-            chosen_epoch=None if chosen is None else chosen.epoch,
-            activity=activity.result(),
-            layers=activity.layers(),
-            spike_histogram=spike_histogram(activity.layers()),
-            raster=self.task_type.spike_raster(self.model, self.data.test, self.device),
-            confusion=evaluation.confusion,
-            operations=operations.result(),
-            latency=inference_latency(self.model, self.data.test, self.device),
-            throughput=throughput(
-                train_samples=self.data.passes * len(self.data.train),
-                train_seconds=train_seconds,
-                test_samples=len(self.data.test) + len(self.data.held_out or ()),
-                test_seconds=[record.test_seconds for record in history],
-            ),
-            memory=self.memory.result(),
-            convergence=convergence(accuracies, train_seconds),
-            training_seconds=sum(train_seconds),
-            accuracy_at_step=evaluation.accuracy_at_step,
-            measures={**evaluation.measures, **self.task_type.over_epochs(history)},
-            output_rasters={record.epoch: record.rasters for record in history if record.rasters},
+            measures={name: float(value) for name, value in values.items() if value is not None},
+            tables={name: table for name, table in tables.items() if table},
         )
 
 
@@ -316,7 +297,7 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
         bound_gpu_memory(device, execution.gpu_share)
     choose_deterministic_kernels(benchmark=execution.benchmarks_cudnn(config))
     products = choose_precision(device, config.precision)
-    memory = MemoryMeter(device)
+    metrics = [metric(device) for metric in available_metrics()]
     method = get_method(config.method)
     torch.manual_seed(seed_for(config.seed, "initialisation"))
     # Weights are drawn on the CPU: the same seed gives the same network on every device.
@@ -324,7 +305,7 @@ def prepare(config: RunConfig, execution: Execution, data: Data) -> Training:
     model.products = products
     state = TrainingState(model, make_optimizer(model, config.optimizer), Draws.of(config.seed, device))
     cut = _cut(config, data, device)
-    return Training(config, execution, cut, state, memory, task_type_of(config, cut))
+    return Training(config, execution, cut, state, metrics, task_type_of(config, cut))
 
 
 def _cut(config: RunConfig, data: Data, device: torch.device) -> Data:

@@ -1,37 +1,26 @@
 """What accuracy costs: time, spikes, operations, energy and memory."""
 
-from collections.abc import Callable
-
 import pandas as pd
 
+from benchmarks.metrics.metric import metric_columns
 from reports.cells import percent
 from reports.tables.cells import cells_of, mean_in_words, without_constant, without_empty
-
-COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "ms/sample": ("latency_ms", "{:.3f}".format),
-    "ms alone": ("latency_ms_single", "{:.2f}".format),
-    "spikes": ("spikes_per_inference", "{:,.0f}".format),
-    "synops": ("synops", "{:,.0f}".format),
-    "MACs": ("macs", "{:,.0f}".format),
-    "energy nJ": ("energy_nj", "{:,.0f}".format),
-    "training s": ("training_seconds", "{:,.0f}".format),
-    "samples/s": ("train_samples_per_second", "{:,.0f}".format),
-    "memory MiB": ("peak_memory_mib", "{:,.0f}".format),
-}
-"""Columns of the table: the metric behind each, and how it is printed."""
 
 
 def cost_table(finished: pd.DataFrame) -> pd.DataFrame:
     """Means over the runs of a cell; most accurate first within a dataset and network.
+
+    Its columns are those that metrics give a heading.
 
     Parameters
     ----------
     finished : DataFrame
         Finished runs.
     """
+    shown = [column for column in metric_columns() if column.heading]
     rows = []
     for about, runs in cells_of(finished):
-        costs = {title: mean_in_words(runs[metric], text) for title, (metric, text) in COLUMNS.items()}
+        costs = {column.heading: mean_in_words(runs[column.name], column.text.format) for column in shown}
         rows.append(
             {**about, "last epoch %": percent(runs["accuracy_last"]), **costs, "_order": -runs["accuracy_last"].mean()}
         )

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from baselines.method import method_title
-from benchmarks.metrics.early_stopping import stopping_epoch
 from benchmarks.study.published import Version
 from reports.cells import TERMS, percent
 from reports.dated import version_of
+from reports.early_stopping import stopping_epoch
 from reports.published import METHOD
 from reports.settings import cells_in_order, changed_settings, distinguishing_settings
 from reports.statistics import paired_difference

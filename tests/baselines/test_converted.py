@@ -21,7 +21,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.samples.split import ImageSplit, Split
-from benchmarks.metrics import accuracy, accuracy_at_steps
+from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps
 from benchmarks.results import EpochResult
 from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare
 from tssl_core import ParameterError
@@ -256,7 +256,6 @@ def test_one_run_gives_the_accuracy_of_every_shorter_run() -> None:
 def test_the_activity_of_a_converted_network_is_that_of_its_hidden_layers() -> None:
     training = training_of("converted", epochs=1)
     history = [EpochResult(epoch=1, train_loss=1, train_accuracy=1, test_accuracy=1, train_seconds=1, test_seconds=1)]
-    activity = training.finish(history).activity
-    assert activity is not None
-    assert activity.silent_fraction == activity.silent_fraction_with_output
-    assert 0 < activity.firing_rate < 1
+    measures = training.finish(history).measures
+    assert measures["silent_fraction"] == measures["silent_fraction_with_output"]
+    assert 0 < measures["firing_rate"] < 1

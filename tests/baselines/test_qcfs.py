@@ -19,7 +19,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.samples.split import ImageSplit
-from benchmarks.metrics import accuracy
+from benchmarks.metrics.accuracy import accuracy
 from benchmarks.training.training import Training, make_optimizer, prepare
 from tssl_core import ParameterError
 

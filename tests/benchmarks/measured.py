@@ -1,17 +1,12 @@
 """What two runs of one configuration may differ in: what a clock or the memory of the machine says."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from benchmarks.metrics import CONVERGENCE_COLUMNS, Latency, PeakMemory, Throughput
+from benchmarks.metrics.metric import metric_columns
 from benchmarks.results import EpochResult, RunResult
 
-MEASURED = {
-    *("train_seconds", "test_seconds", "training_seconds"),
-    *(field.name for group in (Latency, Throughput, PeakMemory) for field in fields(group)),
-    "seconds_to_exact",
-    *(name for name in CONVERGENCE_COLUMNS if name.startswith("seconds")),
-}
+MEASURED = {"train_seconds", "test_seconds", *(column.name for column in metric_columns() if column.varies)}
 """Columns of rows and names of metrics."""
 
 
@@ -24,4 +19,4 @@ def computed_in(record: EpochResult | RunResult) -> dict[str, Any]:
     """Return the rest of a record."""
     if isinstance(record, EpochResult):
         return computed(asdict(record))
-    return {**computed(record.metrics()), **record.tables(), "accuracy_at_step": record.accuracy_at_step}
+    return {**computed(dict(record.measures)), **record.tables}

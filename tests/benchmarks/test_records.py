@@ -35,7 +35,7 @@ def test_a_record_is_the_same_when_it_is_read(runs: Runs) -> None:
     assert record == Record.of(json.loads(run.record.to_json()))
     assert (record.status, record.revision, record.done) == ("finished", 3, True)
     assert record.history == run.record.history
-    assert record.measures == outcome(0.75).metrics()
+    assert record.measures == outcome(0.75).measures
     assert record.run_config() == config_of()
     assert list(runs.folder(STUDY, KEY).iterdir()) == [*runs.files(STUDY)], "the lock is there only meanwhile"
 

@@ -1,6 +1,7 @@
 """Target spike sequences: they are learnt to the last spike, judged the same for all methods, kept and gone on with."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.datasets.samples.sequences import SequenceSplit
 from benchmarks.datasets.samples.split import Data
-from benchmarks.results import EpochResult
+from benchmarks.metrics.counting.spikes import ActivityMeter
+from benchmarks.metrics.metric import FinishedTraining
+from benchmarks.metrics.spike_trains import SpikeTrains
+from benchmarks.results import EpochResult, Evaluation
 from benchmarks.study.study import cell_of, load_study
 from benchmarks.sweep.site import load_data
 from benchmarks.tasks.sequences import raster_epochs
@@ -159,7 +163,7 @@ def test_a_run_measures_trains_and_no_accuracy_but_of_classes(dataset: str) -> N
     training = training_of(config_of(dataset=dataset, dataset_parameters={"inputs": 30, "passes": 2}))
     history = list(training.epochs())
     record = training.finish(history)
-    metrics = record.metrics()
+    metrics = record.measures
     names = {"exact_match", "exact_trains", "van_rossum", "victor_purpura", "count_error", "exact_match_best"}
     assert names <= set(metrics)
     assert metrics["steps"] == 3 * 2
@@ -194,6 +198,19 @@ def perfect(time_steps: int) -> Training:
     return training
 
 
+def measured(training: Training, history: list[EpochResult]) -> Mapping[str, float | None]:
+    run = FinishedTraining(
+        config=training.config,
+        model=training.model,
+        data=training.data,
+        device=training.device,
+        history=history,
+        evaluation=Evaluation(),
+        spikes=ActivityMeter(training.model),
+    )
+    return SpikeTrains(training.device).measure(run)
+
+
 def test_a_run_says_how_many_steps_it_took_until_every_output_was_its_target() -> None:
     training = perfect(20)
     shared: dict[str, Any] = {"train_loss": 1.0, "train_accuracy": None, "test_accuracy": None, "test_seconds": 1.0}
@@ -201,11 +218,11 @@ def test_a_run_says_how_many_steps_it_took_until_every_output_was_its_target() -
         EpochResult(epoch=epoch, measures={"exact_match": match}, train_seconds=2.0, **shared)
         for epoch, match in enumerate([0.0, 0.5, 1.0, 0.5, 1.0], start=1)
     ]
-    found = training.task_type.over_epochs(history)
+    found = measured(training, history)
     assert found["exact_match_best"] == 1
     assert found["steps_to_exact"] == 6
     assert found["seconds_to_exact"] == 6
-    assert "steps_to_exact" not in training.task_type.over_epochs(history[:2])
+    assert "steps_to_exact" not in measured(training, history[:2])
 
 
 def test_a_model_that_gives_the_target_matches_it() -> None:
@@ -225,8 +242,9 @@ def test_pictures_are_kept_of_the_first_epoch_the_last_and_some_between() -> Non
 def test_the_pictures_show_output_and_target() -> None:
     training = training_of(config_of(epochs=3))
     history = list(training.epochs())
-    rasters = training.finish(history).output_rasters
-    assert list(rasters) == [1, 2, 3]
+    rasters = {epoch.epoch: epoch.rasters for epoch in history}
+    shown = training.finish(history).tables["output_rasters"]
+    assert [(raster["epoch"], raster["sample"]) for raster in shown] == [(e, s) for e in (1, 2, 3) for s in (0, 1)]
     inputs, targets = training.data.test.batch(torch.arange(2))
     with torch.no_grad():
         spikes = training.model.output_spikes(training.model(inputs))

@@ -10,8 +10,9 @@ import pytest
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import validate_run
 from benchmarks.errors import DatasetError, TrackingError
-from benchmarks.metrics import CONVERGENCE_COLUMNS
-from benchmarks.results import SEQUENCE_COLUMNS, EpochResult
+from benchmarks.metrics.convergence import Convergence
+from benchmarks.metrics.spike_trains import SpikeTrains
+from benchmarks.results import EpochResult
 from benchmarks.study.study import Cell, Study, cell_of
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import RUN_COLUMNS, Runs, anytime_rows, epoch_rows, run_row
@@ -42,7 +43,8 @@ def test_a_study_is_kept_with_configuration_environment_epochs_and_outcome(runs:
     for record in records:
         row, epochs = run_row(record), epoch_rows(record)
         assert list(row) == [*RUN_COLUMNS]
-        missing = {"reason", "accuracy_chosen", "chosen_epoch", *CONVERGENCE_COLUMNS, *SEQUENCE_COLUMNS}
+        missing = {"reason", "accuracy_chosen", "chosen_epoch"}
+        missing |= {column.name for column in (*Convergence.columns, *SpikeTrains.columns)}
         assert {key for key in row if row[key] is None} == missing
         assert (row["run_key"], row["commit"]) == (record.run_config().run_key, commit())
         assert record.execution["device"] == "cpu"

@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,15 @@ from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import ConfigError, DivergedError
-from benchmarks.metrics import CONVERGENCE_COLUMNS, ActivityMeter, accuracy, accuracy_at_steps
-from benchmarks.results import METRIC_COLUMNS, SEQUENCE_COLUMNS, EpochResult, RunResult
+from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps
+from benchmarks.metrics.convergence import Convergence
+from benchmarks.metrics.counting.spikes import ActivityMeter
+from benchmarks.metrics.metric import Metric, column_names
+from benchmarks.metrics.spike_trains import SpikeTrains
+from benchmarks.results import EpochResult, RunResult
 from benchmarks.training.seeding import generator_for, seed_for
 from benchmarks.training.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
+from tests.benchmarks.measured import computed_in
 from tests.benchmarks.metrics.made import Fixed
 
 CPU = torch.device("cpu")
@@ -40,20 +45,12 @@ def train(config: RunConfig) -> tuple[list[EpochResult], RunResult, dict[str, Te
     return history, training.finish(history), training.model.state_dict()
 
 
-def outcome(record: RunResult) -> dict[str, float]:
-    """What does not depend on the clock or on the machine."""
-    measured = {"training_seconds", *asdict(record.latency), *asdict(record.throughput), *asdict(record.memory)}
-    measured |= {name for name in CONVERGENCE_COLUMNS if name.startswith("seconds_to")}
-    return {key: value for key, value in record.metrics().items() if key not in measured}
-
-
 @pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted", "qcfs"])
 def test_the_same_configuration_twice_gives_equal_weights_bit_for_bit(method: str) -> None:
     first, second = train(config_of(method=method)), train(config_of(method=method))
     assert first[2].keys() == second[2].keys()
     assert all(torch.equal(first[2][name], second[2][name]) for name in first[2])
-    assert outcome(first[1]) == outcome(second[1])
-    assert first[1].accuracy_at_step == second[1].accuracy_at_step
+    assert computed_in(first[1]) == computed_in(second[1])
 
 
 def test_the_model_is_told_each_epoch_before_its_first_step() -> None:
@@ -92,8 +89,7 @@ def test_training_learns_the_digits(method: str) -> None:
     config = config_of(method=method, architecture="100", epochs=8, optimizer={"learning_rate": 2e-3}, **everything)
     history, record, _ = train(config)
     assert history[-1].train_loss < history[0].train_loss
-    assert record.accuracy_last is not None
-    assert record.accuracy_last > 0.8
+    assert record.measures["accuracy_last"] > 0.8
 
 
 def test_the_best_epoch_is_the_first_with_the_highest_test_accuracy() -> None:
@@ -104,9 +100,9 @@ def test_the_best_epoch_is_the_first_with_the_highest_test_accuracy() -> None:
         for epoch, test_accuracy in enumerate([0.2, 0.7, 0.7, 0.3], start=1)
     ]
     record = training.finish(history)
-    assert (record.accuracy_best, record.best_epoch) == (0.7, 2)
-    assert record.training_seconds == 8.0
-    assert record.accuracy_last == accuracy(training.model, training.data.test, CPU)
+    assert (record.measures["accuracy_best"], record.measures["best_epoch"]) == (0.7, 2)
+    assert record.measures["training_seconds"] == 8.0
+    assert record.measures["accuracy_last"] == accuracy(training.model, training.data.test, CPU)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged() -> None:
@@ -225,7 +221,7 @@ def test_an_output_layer_that_does_not_spike_leaves_every_spiking_layer_hidden()
 
 def test_a_network_without_spikes_has_no_activity() -> None:
     assert ActivityMeter(nn.Sequential(nn.ReLU())).result() is None
-    assert train(config_of(method="ann", epochs=1))[1].activity is None
+    assert "silent_fraction" not in train(config_of(method="ann", epochs=1))[1].measures
 
 
 def test_accuracy_takes_the_class_of_the_largest_sum_over_time_and_the_lowest_in_a_tie() -> None:
@@ -282,8 +278,9 @@ def test_the_widest_layer_is_that_of_the_most_neurons() -> None:
 @pytest.mark.parametrize("method", ["tssl_bp", "ann", "converted", "qcfs"])
 def test_the_accuracy_after_the_last_step_is_that_of_the_run(method: str) -> None:
     history, record, _ = train(config_of(method=method, time_steps=4))
-    assert len(record.accuracy_at_step) == (1 if method == "ann" else 4)
-    assert record.accuracy_at_step[-1] == record.accuracy_last == history[-1].test_accuracy
+    by_step = record.tables["accuracy_at_step"]
+    assert len(by_step) == (1 if method == "ann" else 4)
+    assert by_step[-1] == record.measures["accuracy_last"] == history[-1].test_accuracy
 
 
 def test_a_model_may_look_at_the_first_training_samples_before_each_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,12 +312,14 @@ def test_a_model_without_need_of_calibration_has_no_training_sample_read(monkeyp
     assert read == [False]
 
 
-def test_a_record_has_a_flat_name_for_each_number() -> None:
-    _, record, _ = train(config_of(epochs=1, held_out=50))
-    of_classes = set(METRIC_COLUMNS) - set(SEQUENCE_COLUMNS)
-    assert set(record.metrics()) == of_classes - set(CONVERGENCE_COLUMNS)
-    converged = replace(record, convergence=dict.fromkeys(CONVERGENCE_COLUMNS, 1.0))
-    assert set(converged.metrics()) == of_classes
+def names_of(metric: type[Metric]) -> set[str]:
+    return {column.name for column in metric.columns}
+
+
+def test_a_run_measures_every_number_that_a_metric_names() -> None:
+    _, result, _ = train(config_of(epochs=1, held_out=50))
+    assert set(result.measures) == set(column_names()) - names_of(SpikeTrains) - names_of(Convergence)
+    assert list(result.measures) == [name for name in column_names() if name in result.measures]
 
 
 @pytest.mark.parametrize("method", ["tssl_bp", "slayer", "ann", "converted"])
@@ -403,8 +402,8 @@ def test_the_chosen_epoch_is_the_best_one_on_held_out_samples() -> None:
     accuracies = [0.4, 0.8, 0.8, 0.6]
     history = [replace(record, held_out_accuracy=value) for record, value in zip(history, accuracies, strict=True)]
     outcome = training.finish(history)
-    assert (outcome.chosen_epoch, outcome.accuracy_chosen) == (2, history[1].test_accuracy)
-    assert outcome.metrics()["accuracy_chosen"] == history[1].test_accuracy
+    assert outcome.measures["chosen_epoch"] == 2
+    assert outcome.measures["accuracy_chosen"] == history[1].test_accuracy
 
 
 def test_held_out_samples_can_take_the_place_of_the_test_set() -> None:

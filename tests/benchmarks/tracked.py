@@ -7,7 +7,6 @@ from typing import Any
 
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig, validate_run
-from benchmarks.metrics import Activity, Latency, PeakMemory, Throughput
 from benchmarks.results import EpochResult, RunResult
 from benchmarks.tracking import Mirror, OpenRecord, Record, Runs
 from benchmarks.tracking.environment import Environment
@@ -43,26 +42,16 @@ def epoch(number: int, accuracy: float = 0.5) -> EpochResult:
 
 
 def outcome(accuracy: float = 0.5) -> RunResult:
-    activity = Activity(
-        silent_fraction=0.7,
-        silent_fraction_with_output=0.6,
-        never_fraction=0.1,
-        never_fraction_with_output=0.1,
-        firing_rate=0.2,
-        spikes_per_inference=30.0,
-    )
-    return RunResult(
-        accuracy_last=accuracy,
-        accuracy_best=accuracy,
-        best_epoch=1,
-        activity=activity,
-        latency=Latency(latency_ms=1.0, latency_ms_iqr=0.1, latency_ms_single=2.0, latency_ms_single_iqr=0.1),
-        throughput=Throughput(train_samples_per_second=100.0, test_samples_per_second=200.0),
-        memory=PeakMemory(peak_memory_mib=300.0, peak_memory_growth_mib=None),
-        convergence={},
-        training_seconds=3.0,
-        accuracy_at_step=(0.1, accuracy),
-    )
+    measures = {
+        "accuracy_last": accuracy,
+        "accuracy_best": accuracy,
+        "best_epoch": 1.0,
+        "silent_fraction": 0.7,
+        "latency_ms": 1.0,
+        "training_seconds": 3.0,
+        "peak_memory_mib": 300.0,
+    }
+    return RunResult(measures=measures, tables={"accuracy_at_step": (0.1, accuracy)})
 
 
 def begin(runs: Runs, config: RunConfig, *, history: Sequence[EpochResult] | None = None) -> OpenRecord:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from benchmarks.metrics import LayerActivity, LayerRaster, Raster
-from benchmarks.metrics.raster import MOST_NEURONS
+from benchmarks.metrics.counting.spikes import LayerActivity
+from benchmarks.metrics.raster import MOST_NEURONS, LayerRaster, Raster
 from reports.details import details_of, details_that_count
 from reports.load import Results
 

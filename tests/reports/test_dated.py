@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.config.nested import flatten, merge
 from benchmarks.config.run import LATER_SETTINGS, RunConfig, validate_run
-from benchmarks.metrics.early_stopping import stopping_epoch
 from benchmarks.study.published import published, published_runs
 from benchmarks.study.study import load_study
 from benchmarks.tracking import config_row
 from reports.dated import as_published_first, version_of
+from reports.early_stopping import stopping_epoch
 from reports.ledger import ledger
 from reports.load import Results, _results
 from reports.settings import distinguishing_settings, nondefault_parameters

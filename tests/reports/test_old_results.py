@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.results import METRIC_COLUMNS
+from benchmarks.tracking.rows import METRIC_COLUMNS
 from reports.load import RUNS_FILE, results_from_csv
 from tests.reports.made import results_of, run_row
 

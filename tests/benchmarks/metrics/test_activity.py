@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from baselines.method import NetworkSpec, get_method
-from benchmarks.metrics import ActivityMeter, spike_histogram
-from benchmarks.metrics.activity import spikes_in_window
+from benchmarks.metrics.counting.spikes import ActivityMeter, spike_histogram, spikes_in_window
 from tests.benchmarks.metrics.made import Told
 from tssl_core import parse_architecture
 

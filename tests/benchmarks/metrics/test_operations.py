@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from baselines.method import Model, NetworkSpec, get_method
 from baselines.stbp import STBPModel, STBPParameters
-from benchmarks.metrics import ActivityMeter, OperationMeter, Operations
-from benchmarks.metrics.energy import energy_nj
-from benchmarks.metrics.synapses import fan_out
+from benchmarks.metrics.counting.energy import energy_nj
+from benchmarks.metrics.counting.operations import OperationMeter, Operations
+from benchmarks.metrics.counting.spikes import ActivityMeter
+from benchmarks.metrics.counting.synapses import fan_out
 from tssl_core import Network, parse_architecture
 from tssl_core.layers import SpikingLayer, SumPool
 

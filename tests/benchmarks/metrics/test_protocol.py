@@ -1,24 +1,24 @@
-"""The table of docs/protocol.md defines every number, in the file that it names."""
-
-import re
-from pathlib import Path
+"""Each metric says what its numbers are, and docs/protocol.md has it from there."""
 
 import pytest
 
-from benchmarks.results import METRIC_COLUMNS
-
-ROOT = Path(__file__).parents[3]
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split(" | ")]
-    for line in (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8").split("## What is measured")[1].splitlines()
-    if line.startswith("| `")
-]
-DEFINED = {name: row for row in ROWS for name in re.findall(r"`([^`]+)`", row[0]) if len(row) == 3}
+from benchmarks.metrics.metric import Metric, available_metrics, column_names, metric_columns
 
 
-@pytest.mark.parametrize("name", METRIC_COLUMNS)
-def test_the_protocol_defines_every_metric_and_names_its_code(name: str) -> None:
-    assert name in DEFINED, f"docs/protocol.md has no row of {name}"
-    _, definition, code = DEFINED[name]
-    assert len(definition) > 10
-    assert (ROOT / code.strip("`")).is_file()
+def test_no_two_metrics_give_a_number_or_table_of_one_name() -> None:
+    tables = [name for metric in available_metrics() for name in metric.tables]
+    assert len(set(column_names())) == len(column_names())
+    assert len(set(tables)) == len(tables)
+
+
+@pytest.mark.parametrize("metric", available_metrics(), ids=lambda metric: metric.name)
+def test_a_metric_defines_every_number_and_table(metric: type[Metric]) -> None:
+    definitions = [*(column.about for column in metric.columns), *metric.tables.values()]
+    assert definitions
+    assert all(len(about) > 10 for about in definitions)
+
+
+def test_a_number_that_is_printed_is_told_apart_from_the_others() -> None:
+    headings = [column.heading for column in metric_columns() if column.heading]
+    assert len(headings) > 5
+    assert len(set(headings)) == len(headings)

@@ -11,9 +11,9 @@ from torch import Tensor
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import validate_run
 from benchmarks.datasets.samples.split import Split
-from benchmarks.metrics import ConfusionMatrix, LayerRaster, Raster, accuracy_at_steps, spike_raster
-from benchmarks.metrics.accuracy import EVALUATION_STEPS
-from benchmarks.metrics.raster import MOST_NEURONS
+from benchmarks.metrics.accuracy import EVALUATION_STEPS, accuracy_at_steps
+from benchmarks.metrics.counting.confusion import ConfusionMatrix
+from benchmarks.metrics.raster import MOST_NEURONS, LayerRaster, Raster, spike_raster
 from benchmarks.study.study import Study, cell_of
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from benchmarks.datasets.samples.sequences import SequenceRule
-from benchmarks.metrics.spike_trains import (
+from benchmarks.metrics.counting.spike_trains import (
     continuous_time_constant,
     matched_spikes,
     nearest_train,

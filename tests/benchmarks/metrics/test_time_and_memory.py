@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 from itertools import accumulate, chain
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.datasets.samples.split import ImageSplit
-from benchmarks.metrics import CONVERGENCE_COLUMNS, MemoryMeter, convergence, inference_latency, peak_memory, throughput
+from benchmarks.metrics import peak_memory
+from benchmarks.metrics.convergence import Convergence, convergence
+from benchmarks.metrics.latency import inference_latency
+from benchmarks.metrics.metric import FinishedTraining
+from benchmarks.metrics.peak_memory import PeakMemory
+from benchmarks.metrics.throughput import Throughput
 from benchmarks.platform.memory import keep_freed_memory
 from tests.benchmarks.metrics.made import Told
 
@@ -44,10 +51,10 @@ def test_latency_is_the_median_with_quartiles_of_what_follows_the_warm_up(monkey
     model = Sizes()
     latency = inference_latency(model, split_of(150), CPU)
     # Of 1 to 10: median 5.5, quartiles 3.25 and 7.75.
-    assert latency.latency_ms == pytest.approx(1000 * 5.5 / 100)
-    assert latency.latency_ms_iqr == pytest.approx(1000 * 4.5 / 100)
-    assert latency.latency_ms_single == pytest.approx(1000 * 0.55)
-    assert latency.latency_ms_single_iqr == pytest.approx(1000 * 0.45)
+    assert latency["latency_ms"] == pytest.approx(1000 * 5.5 / 100)
+    assert latency["latency_ms_iqr"] == pytest.approx(1000 * 4.5 / 100)
+    assert latency["latency_ms_single"] == pytest.approx(1000 * 0.55)
+    assert latency["latency_ms_single_iqr"] == pytest.approx(1000 * 0.45)
     assert model.seen == [(100, False)] * 13 + [(1, False)] * 13
 
 
@@ -55,7 +62,7 @@ def test_a_batch_of_latency_has_no_more_samples_than_there_are(monkeypatch: pyte
     ticks = clock(*[8.0] * 26)
     monkeypatch.setattr("benchmarks.metrics.latency.time.perf_counter", lambda: next(ticks))
     latency = inference_latency(Sizes(), split_of(4), CPU)
-    assert (latency.latency_ms, latency.latency_ms_single) == (2000, 8000)
+    assert (latency["latency_ms"], latency["latency_ms_single"]) == (2000, 8000)
 
 
 def test_of_spike_trains_a_single_sample_has_all_its_time_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +82,19 @@ def test_of_spike_trains_a_single_sample_has_all_its_time_steps(monkeypatch: pyt
     whole = split_of(4)
     latency = inference_latency(Shapes(), Trains(whole.images, whole.labels, whole.mean, whole.std), CPU)
     assert seen == {(7, 4, 1, 2, 2), (7, 1, 1, 2, 2)}
-    assert latency.latency_ms == 2000
+    assert latency["latency_ms"] == 2000
 
 
 def test_throughput_is_that_of_the_median_epoch() -> None:
-    measured = throughput(train_samples=60, train_seconds=[30, 2, 3], test_samples=10, test_seconds=[1, 5, 90])
-    assert (measured.train_samples_per_second, measured.test_samples_per_second) == (20, 2)
+    data = SimpleNamespace(train=range(30), passes=2, test=range(6), held_out=range(4))
+    seconds = zip([30, 2, 3], [1, 5, 90], strict=True)
+    history = [SimpleNamespace(train_seconds=train, test_seconds=test) for train, test in seconds]
+    run = cast(FinishedTraining, SimpleNamespace(data=data, history=history))
+    assert Throughput(CPU).measure(run) == {
+        "training_seconds": 35,
+        "train_samples_per_second": 20,
+        "test_samples_per_second": 2,
+    }
 
 
 def test_convergence_is_the_first_epoch_at_the_target_and_its_seconds_of_training() -> None:
@@ -93,25 +107,25 @@ def test_convergence_is_the_first_epoch_at_the_target_and_its_seconds_of_trainin
         "seconds_to_97_5": 18,
     }
     assert convergence([0.1], [1]) == convergence([], []) == {}
-    assert set(convergence([1.0], [1])) == set(CONVERGENCE_COLUMNS)
+    assert set(convergence([1.0], [1])) == {column.name for column in Convergence.columns}
 
 
 def test_the_peak_of_memory_is_that_since_the_start_and_its_growth_that_of_the_run() -> None:
     if not peak_memory.reset_peak():
         pytest.skip("this system cannot set the mark of the highest resident size back")
-    first = MemoryMeter(CPU)
+    first = PeakMemory(CPU)
     block = torch.ones(100 * 2**18)  # 100 MiB
     del block
-    peak = first.result()
-    second = MemoryMeter(CPU)
-    after = second.result()
-    assert peak.peak_memory_growth_mib is not None
-    assert peak.peak_memory_mib is not None
-    assert after.peak_memory_growth_mib is not None
-    assert after.peak_memory_mib is not None
-    assert 99 < peak.peak_memory_growth_mib < 130
-    assert -1 < after.peak_memory_growth_mib < 20
-    assert peak.peak_memory_mib - after.peak_memory_mib > 70
+    peak = first.peak()
+    second = PeakMemory(CPU)
+    after = second.peak()
+    assert peak["peak_memory_growth_mib"] is not None
+    assert peak["peak_memory_mib"] is not None
+    assert after["peak_memory_growth_mib"] is not None
+    assert after["peak_memory_mib"] is not None
+    assert 99 < peak["peak_memory_growth_mib"] < 130
+    assert -1 < after["peak_memory_growth_mib"] < 20
+    assert peak["peak_memory_mib"] - after["peak_memory_mib"] > 70
 
 
 def test_memory_that_an_earlier_run_has_freed_does_not_hide_what_a_run_needs() -> None:
@@ -121,10 +135,10 @@ def test_memory_that_an_earlier_run_has_freed_does_not_hide_what_a_run_needs() -
         )
     block = torch.ones(100 * 2**18)  # 100 MiB, which the process keeps
     del block
-    meter = MemoryMeter(CPU)
+    meter = PeakMemory(CPU)
     block = torch.ones(100 * 2**18)
     del block
-    growth = meter.result().peak_memory_growth_mib
+    growth = meter.peak()["peak_memory_growth_mib"]
     assert growth is not None
     assert 90 < growth < 130
 
@@ -135,7 +149,7 @@ def test_where_the_mark_cannot_be_set_back_the_peak_is_of_the_process_and_its_gr
     nowhere = tmp_path_factory.mktemp("proc") / "none" / "file"
     monkeypatch.setattr("benchmarks.metrics.peak_memory.CLEAR_REFS", nowhere)
     monkeypatch.setattr("benchmarks.metrics.peak_memory.STATUS", nowhere)
-    peak = MemoryMeter(CPU).result()
-    assert peak.peak_memory_growth_mib is None
-    assert peak.peak_memory_mib is not None
-    assert peak.peak_memory_mib > 50  # PyTorch alone
+    peak = PeakMemory(CPU).peak()
+    assert peak["peak_memory_growth_mib"] is None
+    assert peak["peak_memory_mib"] is not None
+    assert peak["peak_memory_mib"] > 50  # PyTorch alone

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.metrics.early_stopping import stopping_epoch
+from reports.early_stopping import stopping_epoch
 
 
 @pytest.mark.parametrize(
