@@ -106,6 +106,8 @@ def report(session: nox.Session) -> None:
 def mlflow_ui(session: nox.Session) -> None:
     """The MLflow UI on this machine alone; -- --port 5001."""
     store = ("--backend-store-uri", "sqlite:///mlflow.db")
+    show = "from benchmarks.tracking.links import print_links; print_links('sqlite:///mlflow.db')"
+    run(session, "python", "-c", show)
     run(session, "mlflow", "ui", "--host", "127.0.0.1", *store, *session.posargs)
 
 

@@ -143,6 +143,8 @@ def reproduce_command(options: ReproduceOptions) -> int:
     folder = _write(results_from_runs(options.runs, study.name), options, study.title)
     if mirror is not None:
         mirror.log_report(study.name, folder)
+        for what, link in mirror.links(study.name).items():
+            print(f"{what} in MLflow, where `nox -s mlflow_ui` runs: {link}")
     return code
 
 

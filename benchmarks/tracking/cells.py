@@ -15,8 +15,8 @@ from benchmarks.tracking.record import Record
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-KIND, KIND_CELL, KIND_RUN, KIND_REPORT = "kind", "cell", "run", "report"
-"""Tag that tells MLflow runs apart: a cell, the training run of a seed, and the report."""
+KIND, KIND_CELL, KIND_RUN, KIND_METHOD, KIND_REPORT = "kind", "cell", "run", "method", "report"
+"""Tag that tells MLflow runs apart: a cell, the training run of a seed, a method over T, and the report."""
 
 NOTE = "mlflow.note.content"
 """Tag that MLflow's UI shows as the description of a run."""
@@ -41,35 +41,28 @@ class CellRun:
 
     key: str
     name: str
-    short_name: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
 
     def name_with_result(self, metrics: Mapping[str, float]) -> str:
-        """Name of a cell with its mean accuracy, if it has one, its deviation and its number of seeds."""
+        """Name of a cell with its mean accuracy, if it has one; short, as MLflow's table cuts it off."""
         if "accuracy_last_mean" not in metrics:
             return self.name
-        deviation = f"±{100 * metrics['accuracy_last_std']:.1f}" if "accuracy_last_std" in metrics else ""
-        result = f"{100 * metrics['accuracy_last_mean']:.1f}{deviation}% n={metrics['seeds_finished']:.0f}"
-        return f"{self.short_name} {result}, {self.name.removeprefix(self.short_name).strip()}"
+        return f"{metrics['accuracy_last_mean']:.1%} {self.name}"
 
 
 def cell_of_run(record: Record, config: RunConfig) -> CellRun:
     """Describe the cell that a run belongs to."""
     params = {key: str(value) for key, value in flatten(record.config) if key != "seed"}
     tags = {KIND: KIND_CELL, "cell_key": record.cell_key, "study": record.study, "status": "running", **titles(config)}
+    # What MLflow's own column of sources shows.
+    tags |= {"mlflow.source.name": str(record.environment["command"]), "mlflow.source.type": "LOCAL"}
     return CellRun(
         key=record.cell_key,
-        name=cell_name(config),
-        short_name=f"{config.method}{steps_of(config)}",
+        name=f"{steps_of(config)} {config.method}".strip(),
         params=params,
         tags={**tags, NOTE: describe(config)},
     )
-
-
-def cell_name(config: RunConfig) -> str:
-    """Name of a cell in a list of runs: method first, then T, then the data."""
-    return f"{config.method}{steps_of(config)} {config.dataset} {config.architecture}"
 
 
 def run_name(config: RunConfig, accuracy: float | None = None) -> str:

@@ -13,6 +13,8 @@ from tqdm import tqdm
 from benchmarks.errors import ConfigError, LockedError, TrackingError
 from benchmarks.platform.locks import locked
 from benchmarks.tracking.connection import Connection
+from benchmarks.tracking.links import links_of
+from benchmarks.tracking.methods import log_methods
 from benchmarks.tracking.report import log_report
 from benchmarks.tracking.runs import Runs, read
 from benchmarks.tracking.system import SystemSampler
@@ -104,6 +106,12 @@ class Mirror:
         if not self._attempt(lambda client: log_report(self._on(client), study, folder), at_once=True):
             say(f"{self.connection.failure}. The report is not in MLflow; it is in {folder}")
 
+    def links(self, study: str) -> dict[str, str]:
+        """Links into MLflow's UI, see `benchmarks.tracking.links`; none if MLflow cannot be reached."""
+        experiments: list[str] = []
+        self._attempt(lambda client: experiments.append(self._on(client).experiment(study)), at_once=True)
+        return links_of(self.connection.uri, experiments[0]) if experiments else {}
+
     def _attempt(self, action: "Callable[[MlflowClient], object]", *, at_once: bool = False) -> bool:
         done = self.connection.attempt(action, at_once=at_once)
         if not done:
@@ -123,7 +131,10 @@ class Mirror:
             return 0
         try:
             with locked(runs.study_folder(study) / LOCK_FILE, seconds=0 if live else OTHERS_SECONDS):
-                return sum(self._mirror(client, runs, path, live=live) for path in runs.files(study))
+                changed = sum(self._mirror(client, runs, path, live=live) for path in runs.files(study))
+                if not live:
+                    log_methods(self._on(client), study, runs.records(study))
+                return changed
         except LockedError as error:
             if live:
                 return 0

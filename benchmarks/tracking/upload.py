@@ -152,11 +152,11 @@ class Uploader:
             mirrored = Mirrored(same[0].info.run_id if same else self._create(record, config))
             known[record.record_id] = mirrored
         if not mirrored.state:
-            self._log(mirrored.run_id, params=flat(record.config))
+            self.log(mirrored.run_id, params=flat(record.config))
             self.client.log_inputs(mirrored.run_id, dataset_inputs(record))
-        self._log(mirrored.run_id, epoch_points(record, mirrored.epochs, extra or {}))
+        self.log(mirrored.run_id, epoch_points(record, mirrored.epochs, extra or {}))
         if record.ended is not None:
-            self._log(mirrored.run_id, result_points(record))
+            self.log(mirrored.run_id, result_points(record))
         self._artifacts(mirrored.run_id, record, runs)
         if mirrored.status != record.status:
             self._status(mirrored, record, config)
@@ -183,7 +183,7 @@ class Uploader:
         for run in self.search(experiment, given_up):
             self.client.set_tag(run.info.run_id, "status", "interrupted")
             self.client.set_terminated(run.info.run_id, MLFLOW_STATUS["interrupted"])
-        cell = self._cell(experiment, cell_of_run(record, config), record.started)
+        cell = self._cell(experiment, cell_of_run(record, config), record)
         tags = {
             **{name: str(value) for name, value in record.environment.items()},
             **titles(config),
@@ -197,7 +197,7 @@ class Uploader:
         run = self.client.create_run(experiment, milliseconds(record.started), tags, run_name(config))
         return str(run.info.run_id)
 
-    def _cell(self, experiment: str, cell: CellRun, started: float) -> str:
+    def _cell(self, experiment: str, cell: CellRun, record: Record) -> str:
         """Id of the run of a cell, which is made if it is not there.
 
         Two machines may make one each in the same instant. Both then name the same key, each sums up all runs of it,
@@ -205,9 +205,10 @@ class Uploader:
         """
         if (experiment, cell.key) not in self._cells:
             found = self.search(experiment, f"tags.cell_key = '{cell.key}' and tags.{KIND} = '{KIND_CELL}'")
-            tags = dict(cell.tags)
-            run = found[0] if found else self.client.create_run(experiment, milliseconds(started), tags, cell.name)
-            self._log(run.info.run_id, params=cell.params)
+            tags, start = dict(cell.tags), milliseconds(record.started)
+            run = found[0] if found else self.client.create_run(experiment, start, tags, cell.name)
+            self.log(run.info.run_id, params=cell.params)
+            self.client.log_inputs(run.info.run_id, dataset_inputs(record))
             self._cells[experiment, cell.key] = str(run.info.run_id)
         return self._cells[experiment, cell.key]
 
@@ -242,14 +243,14 @@ class Uploader:
         experiment = self.experiment(record.study)
         found = self.search(experiment, f"tags.cell_key = '{cell.key}' and tags.{KIND} = '{KIND_RUN}'")
         metrics, statuses, status = summary(found)
-        run_id, seeds = self._cell(experiment, cell, record.started), int(metrics["seeds_finished"])
-        self._log(run_id, [(name, value, time.time(), seeds) for name, value in metrics.items()])
+        run_id = self._cell(experiment, cell, record)
+        self.log(run_id, [(name, value, time.time(), 0) for name, value in metrics.items()])
         self.client.set_tag(run_id, "status", statuses)
         self.client.update_run(run_id, status="RUNNING", name=cell.name_with_result(metrics))
         if status != "RUNNING":
             self.client.set_terminated(run_id, status)
 
-    def _log(self, run_id: str, points: Iterable[Point] = (), params: Mapping[str, str] | None = None) -> None:
+    def log(self, run_id: str, points: Iterable[Point] = (), params: Mapping[str, str] | None = None) -> None:
         """Log metrics and parameters in as many calls as MLflow needs for them."""
         from mlflow.entities import Metric, Param
 

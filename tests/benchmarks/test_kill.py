@@ -68,6 +68,7 @@ def test_sweeps_that_are_killed_again_and_again_or_run_at_once_end_with_the_numb
     assert Counter((run.data.tags["kind"], run.info.status) for run in in_mlflow) == {
         ("cell", "FINISHED"): 2,
         ("run", "FINISHED"): 4 * len(folders),
+        ("method", "FINISHED"): 2,
     }
     for run in in_mlflow:
         if run.data.tags["kind"] == "run":

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.tracking import Mirror, Runs, records_in_mlflow
+from benchmarks.tracking.links import links_of
 from tests.benchmarks.tracked import STUDY, begin, config_of, epoch, log_run, mlflow_runs, outcome
 
 
@@ -42,10 +43,53 @@ def test_the_seeds_of_a_cell_are_nested_under_one_run_with_their_mean_and_deviat
     assert "seed" not in cells[0].data.params
     assert cells[0].data.params["parameters.lif.tau_s"] == "3.0"
     assert [cell.info.run_name for cell in cells] == [
-        "tssl_bp T=5 60.0±20.0% n=3, digits 12",
-        "tssl_bp T=2 30.0% n=1, digits 12",
+        "60.0% T=5 tssl_bp",
+        "30.0% T=2 tssl_bp",
     ]
     assert (cells[0].data.tags["status"], cells[0].info.status) == ("3 finished", "FINISHED")
+    client = mirror.connection.client()
+    assert [point.step for point in client.get_metric_history(ids[0], "accuracy_last_mean")] == [0, 0, 0]
+    assert cells[0].inputs.dataset_inputs[0].dataset.name == "digits-train"
+    assert cells[0].data.tags["mlflow.source.name"] == "command"
+
+
+def curve(mirror: Mirror, run: Any, name: str) -> list[tuple[int, float]]:
+    history = mirror.connection.client().get_metric_history(run.info.run_id, name)
+    return sorted((point.step, round(point.value, 9)) for point in history)
+
+
+def test_a_method_has_a_run_whose_step_is_t_made_anew_when_its_numbers_change(mirror: Mirror, runs: Runs) -> None:
+    for steps, seed, accuracy in [(2, 0, 0.4), (5, 0, 0.6), (5, 1, 0.8)]:
+        log_run(runs, config_of(time_steps=steps, seed=seed), accuracy)
+    log_run(runs, config_of(method="ann"), 0.9)
+    mirror.sync(runs, STUDY)
+    ann, tssl = sorted(mlflow_runs(mirror, "method"), key=lambda run: str(run.info.run_name))
+    assert [run.info.run_name for run in (ann, tssl)] == ["ann", "tssl_bp"]
+    assert curve(mirror, tssl, "accuracy_over_T") == [(2, 0.4), (5, 0.7)]
+    assert curve(mirror, tssl, "silent_over_T") == [(2, 0.7), (5, 0.7)]
+    assert curve(mirror, ann, "accuracy_over_T") == [(1, 0.9)]
+    log_run(runs, config_of(time_steps=2, seed=1), 0.6)
+    mirror.sync(runs, STUDY)
+    again, other = sorted(mlflow_runs(mirror, "method"), key=lambda run: str(run.info.run_name))
+    assert again.info.run_id == ann.info.run_id, "what says the same is left alone"
+    assert curve(mirror, other, "accuracy_over_T") == [(2, 0.5), (5, 0.7)]
+
+
+def test_settings_that_differ_at_one_t_have_a_line_each(mirror: Mirror, runs: Runs) -> None:
+    for rate in (1e-3, 2e-3):
+        log_run(runs, config_of(optimizer={"learning_rate": rate}))
+    mirror.sync(runs, STUDY)
+    names = {run.info.run_name for run in mlflow_runs(mirror, "method")}
+    assert names == {"tssl_bp learning_rate=0.001", "tssl_bp learning_rate=0.002"}
+
+
+def test_links_open_the_runs_of_a_study_in_the_ui_of_its_store(mirror: Mirror, runs: Runs) -> None:
+    log_run(runs, config_of())
+    mirror.sync(runs, STUDY)
+    table, charts = mirror.links(STUDY).values()
+    assert table.startswith("http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&searchFilter=")
+    assert "compareRunsMode=CHART" in charts
+    assert links_of("http://there:80/", "7")["table"].startswith("http://there:80/#/experiments/7/runs?")
 
 
 def test_a_run_shows_its_configuration_curves_tables_and_datasets_and_describes_itself(
