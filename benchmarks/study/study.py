@@ -272,10 +272,10 @@ def _expand(
                 run = merge(merge(run, rule.run), point)  # the grid has the last word
         cell = replace(cell_of(validate_run(run)), labels=labels)
         cells.setdefault(cell.config.run_key, cell)
-    return _told_apart(list(cells.values()))
+    return _add_differing_settings(list(cells.values()))
 
 
-def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
+def _add_differing_settings(cells: Sequence[Cell]) -> list[Cell]:
     """Give the settings that differ to cells that would be called the same."""
     titles = [cell.config.title for cell in cells]
     configurations = [dict(flatten(cell.config.model_dump())) for cell in cells]

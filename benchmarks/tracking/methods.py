@@ -60,7 +60,7 @@ def methods_of(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     for record in records:
         if record.status == "finished" and "accuracy_last" in record.measures:
             groups[" ".join(str(record.config[name]) for name in COMMON)].append(record)
-    curves = [curve for group in groups.values() for curve in _told_apart(group)]
+    curves = [curve for group in groups.values() for curve in _split_by_setting(group)]
     settings = [dict(flatten(curve[0].config)) for curve in curves]
     named: dict[str, list[Record]] = {}
     for own, curve in zip(settings, curves, strict=True):
@@ -70,7 +70,7 @@ def methods_of(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     return named
 
 
-def _told_apart(group: Sequence[Record]) -> list[list[Record]]:
+def _split_by_setting(group: Sequence[Record]) -> list[list[Record]]:
     """One curve if there is one cell for each T; else one for each setting of the other keys."""
     cells = {(record.config["time_steps"], record.cell_key) for record in group}
     if len({steps for steps, _ in cells}) == len(cells):

@@ -75,8 +75,8 @@ class Mirror:
             ended.set()
             thread.join()
             if self.connection.failure:
-                say(f"{self.connection.failure}. The records are in {runs.root}; bring MLflow up to date later by")
-                say(f"tssl sync {study} --runs {runs.root} --tracking-uri {self.connection.uri}")
+                print_line(f"{self.connection.failure}. The records are in {runs.root}; bring MLflow up to date by")
+                print_line(f"tssl sync {study} --runs {runs.root} --tracking-uri {self.connection.uri}")
 
     def _follow(self, runs: Runs, study: str, ended: threading.Event) -> None:
         told = False
@@ -84,7 +84,7 @@ class Mirror:
             if not self._attempt(lambda client: self._bring_up_to_date(client, runs, study, live=True)) and not told:
                 told = True
                 if self.connection.failure:
-                    say(f"{self.connection.failure}. The sweep goes on without MLflow, and tries it again")
+                    print_line(f"{self.connection.failure}. The sweep goes on without MLflow, and tries it again")
             ended.wait(INTERVAL)
         self._attempt(lambda client: self._bring_up_to_date(client, runs, study), at_once=True)
 
@@ -104,7 +104,7 @@ class Mirror:
     def log_report(self, study: str, folder: Path) -> None:
         """Keep the files of a study's report in a run of their own; say so if that does not work."""
         if not self._attempt(lambda client: log_report(self._on(client), study, folder), at_once=True):
-            say(f"{self.connection.failure}. The report is not in MLflow; it is in {folder}")
+            print_line(f"{self.connection.failure}. The report is not in MLflow; it is in {folder}")
 
     def links(self, study: str) -> dict[str, str]:
         """Links into MLflow's UI, see `benchmarks.tracking.links`; none if MLflow cannot be reached."""
@@ -153,12 +153,12 @@ class Mirror:
             extra = self._system.sample() if self._system and live and running and record.history else {}
             changed = self._on(client).upload(record, runs, extra)
         except ConfigError as error:
-            say(f"{path} is not mirrored: {error}")
+            print_line(f"{path} is not mirrored: {error}")
             running = changed = False
         self._seen[path] = Seen(stamp, running)
         return changed
 
 
-def say(message: str) -> None:
+def print_line(message: str) -> None:
     """Print a line between progress bars."""
     tqdm.write(message, file=sys.stderr)

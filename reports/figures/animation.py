@@ -12,7 +12,7 @@ from PIL import Image
 
 from baselines.method import method_title
 from reports.figures.sequences import draw_cells, frames
-from reports.figures.style import INK, SMALL, WIDTH, style_of
+from reports.figures.style import SMALL, WIDTH
 from reports.model import Note
 
 COLUMNS, ROW_HEIGHT = 3, 1.35
@@ -45,8 +45,7 @@ def animate_outputs(finished: pd.DataFrame, rasters: pd.DataFrame, path: Path) -
 
 
 def _frame(title: str, outputs: dict[str, np.ndarray], target: np.ndarray) -> Image.Image:
-    panels = [("target", target, INK)]
-    panels += [(method_title(name), cells, style_of(name).color) for name, cells in outputs.items()]
+    panels = [("target", target), *((method_title(name), cells) for name, cells in outputs.items())]
     rows = math.ceil(len(panels) / COLUMNS)
     with mpl.rc_context({"font.size": SMALL}):
         figure = Figure(figsize=(WIDTH, 0.4 + ROW_HEIGHT * rows))
@@ -55,8 +54,8 @@ def _frame(title: str, outputs: dict[str, np.ndarray], target: np.ndarray) -> Im
         left=0.01, right=0.99, bottom=0.02, top=1 - 0.55 / (0.4 + ROW_HEIGHT * rows), hspace=0.3, wspace=0.04
     )
     figure.suptitle(title, fontsize=SMALL + 2)
-    for axes, (name, cells, colour) in zip(grid.flat, panels, strict=False):
-        draw_cells(axes, cells, target, colour)
+    for axes, (name, cells) in zip(grid.flat, panels, strict=False):
+        draw_cells(axes, cells, target)
         axes.set_title(name, fontsize=SMALL, pad=2)
     for axes in grid.flat[len(panels) :]:
         axes.remove()

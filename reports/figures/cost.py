@@ -1,11 +1,14 @@
 """Accuracy against what an inference costs, and which methods nothing else beats at both."""
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking, method_title
@@ -24,8 +27,8 @@ COSTS = {
 
 STEPS, NO_TIME = "time_steps", "no T"
 
-LEFT = 0.25
-"""Part of an axis where a long name does not fit to the left of a point."""
+ROOM = 30
+"""Pixels of a figure that a short text needs."""
 
 DECADE, NARROW = 10, 100
 """Costs within the first factor have ticks at equal distances, within the second at 1, 2, 5, 10, ..., else at powers of
@@ -33,7 +36,7 @@ ten.
 """
 
 MOST_IN_LEGEND = 9
-"""With more methods, only those on the front are named, in the figure itself."""
+"""With more methods, only those on the front are named: by numbers."""
 
 
 def cells_against(finished: pd.DataFrame, cost: str) -> pd.DataFrame:
@@ -49,7 +52,8 @@ def cells_against(finished: pd.DataFrame, cost: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a method and T: ``method``, ``time_steps``, ``cost``, and ``mean`` and ``std`` of the accuracy in percent.
+        A row a method and T: ``method``, ``time_steps``, ``cost`` and its standard deviation ``spread``, and ``mean``
+        and ``std`` of the accuracy in percent.
     """
     known = finished[finished[cost].notna()]
     if cost == STEPS:
@@ -57,6 +61,7 @@ def cells_against(finished: pd.DataFrame, cost: str) -> pd.DataFrame:
     cells = known.groupby(["method", STEPS], sort=True)
     table = pd.DataFrame({"cost": cells[cost].mean().astype(float), "mean": 100 * cells["accuracy_last"].mean()})
     table["std"] = 100 * cells["accuracy_last"].std()
+    table["spread"] = cells[cost].std().astype(float)
     return table.reset_index().rename(columns={"index": "method"})
 
 
@@ -100,17 +105,24 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Drawi
         _draw(axes, cells)
         _cost_axis(axes, cost, cells)
     grid[0, 0].set_ylabel(last_accuracy(finished))
+    fronts = [pareto_front(cells) for cells in tables.values()]
     if legend:
         labelled = [axes.get_legend_handles_labels() for axes in grid.flat]
         handles = {label: handle for pair in labelled for handle, label in zip(*pair, strict=True)}
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=math.ceil(len(handles) / math.ceil(len(handles) / 4)),
-            frameon=False,
-            fontsize=SMALL,
-        )
+        texts = [[_steps_of(row) for row in front.itertuples()] for front in fronts]
+    else:
+        several = finished["time_steps"].nunique() > 1
+        named = [[_name_of(row, several_steps=several) for row in front.itertuples()] for front in fronts]
+        numbers = {name: str(number) for number, name in enumerate(dict.fromkeys(itertools.chain(*named)), start=1)}
+        handles = {name: _number_handle(number) for name, number in numbers.items()}
+        texts = [[numbers[name] for name in names] for names in named]
+    columns = math.ceil(len(handles) / math.ceil(len(handles) / (4 if legend else 2)))
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL
+    )
+    figure.draw_without_rendering()  # from here on it is known what lies where
+    for axes, front, of_front in zip(grid.flat, fronts, texts, strict=True):
+        _write_at(axes, front, of_front)
     facts = {"costs": costs, "methods_are_named": finished["method"].nunique() > MOST_IN_LEGEND}
     return Drawing(figure, Note("cost_figure", {**facts, "seeds": seed_counts(finished)}))
 
@@ -139,6 +151,7 @@ def _draw(axes: Axes, cells: pd.DataFrame) -> None:
         axes.errorbar(
             points["cost"],
             points["mean"],
+            xerr=points["spread"].fillna(0.0).clip(upper=0.9 * points["cost"]),
             yerr=bars,
             linewidth=0.8,
             markersize=5,
@@ -148,27 +161,35 @@ def _draw(axes: Axes, cells: pd.DataFrame) -> None:
     front = pareto_front(cells)
     ends = [*front["cost"], cells["cost"].max()], [*front["mean"], front["mean"].iloc[-1]]
     axes.plot(*ends, drawstyle="steps-post", color=INK, linewidth=1.2, linestyle=":", label="Pareto front", zorder=1)
-    _name_points(axes, front, cells)
 
 
-def _name_points(axes: Axes, front: pd.DataFrame, cells: pd.DataFrame) -> None:
-    """Write T at the points of the front, or the method where no legend names it."""
-    low, high = np.log(cells["cost"].min()), np.log(cells["cost"].max())
-    named = cells["method"].nunique() > MOST_IN_LEGEND
-    for point in front.itertuples():
-        method = str(point.method)
-        text = str(point.time_steps) if is_spiking(method) else NO_TIME
-        if named:
-            several = front["time_steps"].nunique() > 1
-            text = f"{method_title(method)} ({text})" if several else method_title(method)
-        # Above and to the left of a front is nothing, but long names would leave the axes there.
-        right = named and np.log(float(point.cost)) < low + LEFT * (high - low)  # type: ignore[arg-type]
+def _steps_of(row: Any) -> str:
+    return str(row.time_steps) if is_spiking(str(row.method)) else NO_TIME
+
+
+def _name_of(row: Any, *, several_steps: bool) -> str:
+    title = method_title(str(row.method))
+    return f"{title}, T = {_steps_of(row)}" if several_steps and is_spiking(str(row.method)) else title
+
+
+def _number_handle(number: str) -> Line2D:
+    return Line2D([], [], linestyle="none", marker=f"${number}$", color=INK, markersize=5)
+
+
+def _write_at(axes: Axes, points: pd.DataFrame, texts: Sequence[str]) -> None:
+    """Write a short text at each of some points, not one over another."""
+    places = axes.transData.transform(points[["cost", "mean"]].to_numpy(float))
+    before = np.full(2, -np.inf)
+    for (x, y), place, text in zip(points[["cost", "mean"]].to_numpy(float), places, texts, strict=True):
+        # Above and to the left of a front is nothing but the text of a point that is near; below there is room.
+        crowded = bool(np.abs(place - before).max() < ROOM)
+        before = place
         axes.annotate(
             text,
-            (point.cost, point.mean),
-            (0 if right else -3, 4 if right else 3),
+            (x, y),
+            (4, -11) if crowded else (-3, 3),
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if crowded else "right",
             fontsize=SMALL,
             color=INK,
         )

@@ -21,6 +21,9 @@ from tssl_core.architecture import parse_architecture
 SCALES = {"patterns": "patterns", "time_steps": "time steps T", "depth": "hidden layers"}
 """What makes a problem harder, one thing at a time."""
 
+WRONG = "#e8503a"
+"""Colour of spikes that should not be."""
+
 MOST_ROWS, SHOWN_EPOCHS = 8, 3
 """Methods, and stages of training, of a picture of outputs."""
 
@@ -112,7 +115,7 @@ def outputs_while_learning(finished: pd.DataFrame, rasters: pd.DataFrame) -> Dra
         target = cells_of(of_method, 0)
         for column, epoch in enumerate([*stages, 0]):
             axes = grid[row, column]
-            draw_cells(axes, cells_of(of_method, epoch), target, INK if epoch == 0 else style_of(name).color)
+            draw_cells(axes, cells_of(of_method, epoch), target)
             if row == 0:
                 axes.set_title("target" if epoch == 0 else f"epoch {epoch}", fontsize=SMALL)
         grid[row, 0].set_ylabel(
@@ -161,11 +164,11 @@ def cells_of(rows: pd.DataFrame, epoch: int) -> np.ndarray:
     return cells
 
 
-def draw_cells(axes: Axes, cells: np.ndarray, target: np.ndarray, colour: str) -> None:
-    """Draw a raster: right spikes dark, wrong ones in red where a target is to be met."""
+def draw_cells(axes: Axes, cells: np.ndarray, target: np.ndarray) -> None:
+    """Draw a raster: right spikes dark, wrong ones in red."""
     shown = np.where(cells & ~target, 2, np.where(cells, 1, 0))
     axes.imshow(
-        shown, aspect="auto", interpolation="nearest", cmap=ListedColormap(["white", colour, "#f0b0a0"]), vmin=0, vmax=2
+        shown, aspect="auto", interpolation="nearest", cmap=ListedColormap(["white", INK, WRONG]), vmin=0, vmax=2
     )
     axes.xaxis.set_major_locator(NullLocator())
     axes.yaxis.set_major_locator(NullLocator())

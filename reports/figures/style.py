@@ -1,6 +1,9 @@
 """How every figure looks: one colour and marker a method everywhere, sizes for the width of a Markdown page, files."""
 
 import textwrap
+from collections.abc import Mapping
+from colorsys import hls_to_rgb, rgb_to_hls
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +18,24 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from baselines.method import available_methods, method_title
 
 MARKERS = "osD^vPX*"
-SHADES = (1.0, 0.6, 0.3)
-"""Brightness of the palette's first, second and third round."""
+COLOURS = {
+    "tssl_bp": "#0072b2",
+    "stbp": "#e69f00",
+    "slayer": "#cc79a7",
+    "bptt": "#d55e00",
+    "ann": "#222222",
+    "converted": "#009e73",
+    "qcfs": "#7a6fbf",
+    "tet": "#56b4e9",
+    "eventprop": "#8c6d31",
+}
+"""Of the suite's own methods, far from each other also for who does not tell red from green (Okabe and Ito); another
+method takes the next of `MORE_COLOURS`."""
+
+MORE_COLOURS = ("#999933", "#aa4499", "#44aa99", "#882255", "#ddaa33")
+
+SHADES = ((0.06, 0.75), (-0.06, 1.25), (0.12, 0.55), (-0.12, 0.9))
+"""What is added to the hue, and by what lightness is multiplied, for the first preset of a method, the second, ..."""
 
 GREY = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in brightness."""
@@ -43,18 +62,33 @@ class Style(NamedTuple):
     marker: str
 
 
-def styles() -> dict[str, Style]:
-    """Style of every method and preset, by name; methods come first and have the palette's own colours."""
+@cache
+def styles() -> Mapping[str, Style]:
+    """Style of every method and preset, by name; presets have shades of their method's colour, and other markers."""
     methods = available_methods()
-    names = [*methods, *(f"{base}:{preset}" for base, method in methods.items() for preset in method.presets)]
-    palette = sns.color_palette("colorblind")
+    others = [name for name in methods if name not in COLOURS]
+    colours = COLOURS | {name: MORE_COLOURS[index % len(MORE_COLOURS)] for index, name in enumerate(others)}
     looks = {}
-    for index, name in enumerate(names):
-        cycle, position = divmod(index, len(palette))
-        colour = np.array(to_rgb(palette[position])) * SHADES[min(cycle, len(SHADES) - 1)]
-        colour *= min(1.0, MOST_BRIGHT / brightness(colour))
-        looks[name] = Style(to_hex(tuple(colour)), MARKERS[index % len(MARKERS)])
+    for index, (name, method) in enumerate(methods.items()):
+        looks[name] = Style(not_too_bright(colours[name]), MARKERS[index % len(MARKERS)])
+        for number, preset in enumerate(method.presets):
+            marker = MARKERS[(index + number + 1) % len(MARKERS)]
+            looks[f"{name}:{preset}"] = Style(shade(colours[name], number), marker)
     return looks
+
+
+def shade(colour: str, number: int) -> str:
+    """Another colour near one, see `SHADES`; the second round is darker."""
+    round_, place = divmod(number, len(SHADES))
+    hue, lightness, saturation = rgb_to_hls(*to_rgb(colour))
+    turn, factor = SHADES[place]
+    lightness = min(0.9, max(0.12, lightness * factor * 0.8**round_))
+    return not_too_bright(to_hex(hls_to_rgb((hue + turn) % 1, lightness, max(saturation, 0.3))))
+
+
+def not_too_bright(colour: str) -> str:
+    """A colour that is seen on white."""
+    return to_hex(tuple(np.array(to_rgb(colour)) * min(1.0, MOST_BRIGHT / brightness(colour))))
 
 
 def brightness(colour: str | np.ndarray) -> float:

@@ -51,11 +51,11 @@ def test_points_of_the_front_have_their_t_and_the_legend_the_methods() -> None:
     assert legend == {"TSSL-BP", "STBP", "ANN (ReLU)", "Pareto front"}
 
 
-def test_of_many_methods_those_on_the_front_are_named_beside_their_points() -> None:
+def test_of_many_methods_those_on_the_front_have_numbers_that_the_legend_names() -> None:
     names = sorted(styles())[: MOST_IN_LEGEND + 1]
     runs = [run_row(method=name, energy_nj=2.0 + n, accuracy_last=0.5) for n, name in enumerate(names)]
     best = run_row(method="tssl_bp", energy_nj=1.0, accuracy_last=0.9)
-    assert texts_of(*runs, best) == ({"TSSL-BP"}, set())
+    assert texts_of(*runs, best) == ({"1"}, {"TSSL-BP"})
 
 
 def test_costs_that_are_known_of_a_single_cell_are_not_drawn() -> None:
