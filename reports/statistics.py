@@ -90,7 +90,9 @@ class Difference:
         return self.decided and self.low <= 0 <= self.high
 
     def p_value(self, against: float = 0.0) -> float:
-        """Probability, two-sided, of a difference as far from `against` if that were the true one."""
+        """Probability, two-sided, of a difference as far from `against` if that were the true one; NaN for one seed."""
+        if self.n < 2:
+            return nan
         gap = abs(round(self.mean - against, 9))  # decimal fractions such as 89.65 - 89.75 are not exact
         if not self.error:
             return 0.0 if gap else 1.0
