@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from reports.statistics import exact_interval
+
 TERMS = ["dataset", "architecture", "protocol", "epochs", "train_samples", "test_samples", "evaluate_on"]
 """What runs must have in common for a comparison to be fair."""
 
@@ -31,6 +33,13 @@ def percent(values: pd.Series) -> str:
     """``89.75 ± 0.03`` for fractions, or the mean alone where there is no standard deviation."""
     mean, std = mean_and_std(values)
     return f"{100 * mean:.2f}" + ("" if std is None else f" ± {100 * std:.2f}")
+
+
+def count_in_words(values: pd.Series) -> str:
+    """``13 of 18 [47, 90] %`` values that are there, with the exact interval of the probability behind them."""
+    there, n = int(values.notna().sum()), len(values)
+    low, high = exact_interval(there, n)
+    return f"{there} of {n} [{100 * low:.0f}, {100 * high:.0f}] %"
 
 
 def on_equal_terms(runs: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:

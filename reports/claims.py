@@ -1,10 +1,10 @@
-"""The claims of the paper, read from claims.toml and checked one by one."""
+"""What is asked of the runs: the claims of the paper and what bears on them, read from claims.toml and checked."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
@@ -15,6 +15,18 @@ from reports.published import Published, published_by_id
 from tssl_core.architecture import parse_architecture
 
 
+class Place(NamedTuple):
+    """Where a claim is made: a dataset, and a network in the suite's notation without options."""
+
+    dataset: str
+    network: str
+
+    @classmethod
+    def of(cls, dataset: str, architecture: str) -> "Place":
+        """Return the place of runs."""
+        return cls(dataset, parse_architecture(architecture).plain)
+
+
 class _Claim(BaseModel):
     """What every claim has.
 
@@ -22,21 +34,21 @@ class _Claim(BaseModel):
     ----------
     id, text : str
         Name, and what is claimed, in words.
+    elsewhere : list of str
+        Datasets on which the same is looked at, beyond the paper: there is no verdict from them.
     run : str
-        What has to be run to test it.
-    stand_ins : list of str
-        Datasets that may speak in place of the claim's own; a verdict says so.
+        What has to be run to test it; empty if it is not the paper's.
     """
 
     model_config = STRICT
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     text: str = Field(min_length=1)
-    run: str = Field(min_length=1)
-    stand_ins: list[str] = []
+    elsewhere: list[str] = []
+    run: str = ""
 
     @property
-    def about(self) -> list[str]:
-        """Datasets of the claim."""
+    def places(self) -> list[Place]:
+        """Where the paper claims it."""
         raise NotImplementedError
 
     @property
@@ -46,7 +58,7 @@ class _Claim(BaseModel):
 
     def concerns(self, dataset: str) -> bool:
         """Whether runs on a dataset can say something about it."""
-        return dataset in self.about or dataset in self.stand_ins
+        return dataset in self.elsewhere or any(place.dataset == dataset for place in self.places)
 
 
 class _GeneralClaim(_Claim):
@@ -54,47 +66,60 @@ class _GeneralClaim(_Claim):
 
     Attributes
     ----------
-    datasets : list of str
-        What it is about.
+    networks : list of str
+        Where the paper claims it, each ``"dataset network"``; none for what the paper does not claim.
     epochs : int
         Of the published training, for a network of which published.toml says nothing.
     source, certainty : str
         As of `Published`.
     """
 
-    datasets: list[str] = Field(min_length=1)
-    epochs: int = Field(ge=1)
+    networks: list[str] = []
+    epochs: int = Field(default=100, ge=1)
     source: str = Field(min_length=1)
-    certainty: Literal["seen", "memory"]
+    certainty: Literal["seen", "memory"] = "seen"
+
+    @field_validator("networks")
+    @classmethod
+    def _dataset_and_network(cls, names: list[str]) -> list[str]:
+        for name in names:
+            dataset, _, network = name.partition(" ")
+            if not network or Place.of(dataset, network).network != network:
+                raise ValueError(f"{name!r} is no dataset and network without options")
+        return names
 
     @property
-    def about(self) -> list[str]:
-        """Datasets of the claim."""
-        return self.datasets
+    def places(self) -> list[Place]:
+        """Where the paper claims it."""
+        return [Place(*name.split()) for name in self.networks]
 
 
 class AccuracyClaim(_Claim):
-    """At least a published accuracy.
+    """A published accuracy, and the rows of other methods that the paper prints beside it.
 
     Attributes
     ----------
     result : str
         Id of a row of published.toml.
-    time_steps : int, optional
-        Ours; those of the row if left out.
+    others : list of str
+        Ids of rows that the published accuracy is above.
     """
 
     kind: Literal["accuracy"]
     result: str
-    time_steps: int | None = Field(default=None, ge=1)
+    others: list[str] = []
 
     @field_validator("result")
     @classmethod
     def _published_row_exists(cls, name: str) -> str:
-        row = published_by_id(name)
-        if row.architecture is None:
+        if published_by_id(name).architecture is None:
             raise ValueError(f"the published result {name} has no architecture that could be run")
         return name
+
+    @field_validator("others")
+    @classmethod
+    def _other_rows_exist(cls, names: list[str]) -> list[str]:
+        return [name for name in names if published_by_id(name)]
 
     @property
     def published(self) -> Published:
@@ -102,23 +127,19 @@ class AccuracyClaim(_Claim):
         return published_by_id(self.result)
 
     @property
-    def about(self) -> list[str]:
-        """Datasets of the claim."""
-        return [self.published.dataset]
+    def other_rows(self) -> list[Published]:
+        """The rows of other methods."""
+        return [published_by_id(name) for name in self.others]
+
+    @property
+    def places(self) -> list[Place]:
+        """The network of the row."""
+        return [Place(self.published.dataset, str(self.published.architecture))]
 
     @property
     def claimed(self) -> str:
         """The published accuracy."""
         return str(self.published)
-
-    @property
-    def steps(self) -> int | None:
-        """T of our runs."""
-        return self.time_steps or self.published.time_steps
-
-    def is_of(self, architecture: str) -> bool:
-        """Whether a network, in the suite's notation with its options, is the one claimed about."""
-        return parse_architecture(architecture).plain == self.published.architecture
 
 
 class BoundClaim(_GeneralClaim):
@@ -130,42 +151,33 @@ class BoundClaim(_GeneralClaim):
         Column of results.csv that is a fraction.
     at_least : float
         The bound.
-    where : dict
-        Columns of results.csv and the numbers that the runs must have in them.
-    pooled : bool
-        Whether runs of all networks and T are taken together.
+    beside : str, optional
+        Another column, shown with it: the same by another definition.
+    time_steps : int
+        T of the claim.
     """
 
     kind: Literal["bound"]
     metric: str
     at_least: float = Field(gt=0, le=1)
-    where: dict[str, int] = {}
-    pooled: bool = False
+    beside: str | None = None
+    time_steps: int = Field(ge=1)
 
     @property
     def claimed(self) -> str:
         """The bound."""
-        return f"> {100 * self.at_least:g}"
+        return f"> {100 * self.at_least:g} %"
 
-    @field_validator("metric")
+    @field_validator("metric", "beside")
     @classmethod
-    def _metric_exists(cls, name: str) -> str:
-        if name not in METRIC_COLUMNS:
+    def _metric_exists(cls, name: str | None) -> str | None:
+        if name is not None and name not in METRIC_COLUMNS:
             raise ValueError(f"no metric {name!r}; expected one of {', '.join(METRIC_COLUMNS)}")
         return name
 
-    @field_validator("where")
-    @classmethod
-    def _columns_exist(cls, where: dict[str, int]) -> dict[str, int]:
-        known = ("time_steps", *METRIC_COLUMNS)
-        for name in where:
-            if name not in known:
-                raise ValueError(f"no column {name!r}; expected one of {', '.join(known)}")
-        return where
-
 
 class BetterClaim(_GeneralClaim):
-    """More accurate than another method on equal terms.
+    """More accurate than another method, or than the method without a part of it, on equal terms.
 
     Attributes
     ----------
@@ -179,7 +191,7 @@ class BetterClaim(_GeneralClaim):
     @property
     def claimed(self) -> str:
         """Being better."""
-        return "better"
+        return "above 0"
 
 
 class StepsSufficeClaim(_GeneralClaim):
@@ -189,22 +201,43 @@ class StepsSufficeClaim(_GeneralClaim):
     ----------
     time_steps : int
         The few.
-    margin : float
-        Percentage points that they may cost.
+    margin : float, optional
+        Percentage points that they may cost; that of the dataset if left out.
     """
 
     kind: Literal["steps_suffice"]
     time_steps: int = Field(ge=1)
-    margin: float = Field(ge=0)
+    margin: float | None = Field(default=None, ge=0)
 
     @property
     def claimed(self) -> str:
         """What few steps may cost."""
-        return f"within {self.margin:g} points"
+        return "no loss" if self.margin is None else f"a loss of at most {self.margin:g}"
 
 
-Claim = Annotated[AccuracyClaim | BoundClaim | BetterClaim | StepsSufficeClaim, Field(discriminator="kind")]
-_CLAIM: TypeAdapter[AccuracyClaim | BoundClaim | BetterClaim | StepsSufficeClaim] = TypeAdapter(Claim)
+class CountClaim(_GeneralClaim):
+    """In how many runs something was reached; a bound would be ours.
+
+    Attributes
+    ----------
+    reached : str
+        Column of results.csv that is missing in runs that did not reach it.
+    where : dict
+        Columns of results.csv and the numbers that the runs must have in them.
+    """
+
+    kind: Literal["count"]
+    reached: str
+    where: dict[str, int] = {}
+
+    @property
+    def claimed(self) -> str:
+        """No number."""
+        return ""
+
+
+Claim = AccuracyClaim | BoundClaim | BetterClaim | StepsSufficeClaim | CountClaim
+_CLAIM: TypeAdapter[Claim] = TypeAdapter(Annotated[Claim, Field(discriminator="kind")])
 
 
 def read_claims(text: str) -> tuple[Claim, ...]:
@@ -234,7 +267,6 @@ def all_claims() -> tuple[Claim, ...]:
     return read_claims((resources.files("reports") / "claims.toml").read_text(encoding="utf-8"))
 
 
-def claims_about(datasets: Iterable[str]) -> list[Claim]:
-    """Claims on which runs on some datasets can say something."""
-    names = set(datasets)
-    return [claim for claim in all_claims() if any(claim.concerns(name) for name in names)]
+def places_of_the_paper() -> Iterator[tuple[Claim, Place]]:
+    """Every claim of the paper with each place of it: the lines of the first table."""
+    return ((claim, place) for claim in all_claims() for place in claim.places)

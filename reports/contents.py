@@ -5,26 +5,26 @@ from dataclasses import fields, replace
 
 import pandas as pd
 
-from baselines.method import method_title
 from benchmarks.tracking.environment import Environment
 from reports import tables
 from reports.cells import TERMS, precision_of
-from reports.claims import claims_about
+from reports.claims import Place
 from reports.commands import merge_commands
-from reports.ledger import ledger
+from reports.ledger import answers_of, beyond, ledger
 from reports.load import Results
 from reports.model import Ledger, Note, Report, Section, Table
 from reports.published import METHOD, published_results
-from reports.statistics import FEWEST
+from reports.statistics import ENOUGH, FEWEST
 from reports.tables.cells import without_constant
 from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
-from reports.titles import dataset_title, network_title
-from reports.verdicts import EQUAL, NEAR, NEAR_BOUND
+from reports.titles import dataset_title, method_title, network_title
 from tssl_core.architecture import parse_architecture
 
 OF_DATASET = ("data_source", "data_checksum")
 FACTS = [field.name for field in fields(Environment) if field.name not in (*OF_DATASET, "torchvision")]
 """What a report shows of the environment: of each dataset its own, and what holds for all runs."""
+
+CLAIMS = "The paper's claims"
 
 ACCURACIES = {"accuracy_last": "last epoch", "accuracy_best": "best test epoch"}
 
@@ -43,15 +43,15 @@ def report_of(
     figures, sequence_figures : sequence of Section
         The figures of the runs that classify, and of those with target spike trains.
     """
-    sections = [_claims(results)]
+    sections = [*_claims(results)]
     if results.finished.empty:
-        sections[0] = Section(sections[0].title, [*sections[0].blocks, Note("no_run_has_finished")])
+        sections[0] = Section(CLAIMS, [*sections[0].blocks, Note("no_run_has_finished")])
     trains = with_target_trains(results)
     if not trains.finished.empty:
         sections += [*_sequences(trains.finished), *sequence_figures]
     classes = with_classes(results)
     if not classes.finished.empty:
-        sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes.finished), *figures]
+        sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes), *figures]
     sections += [*_published(results), *_without_result(results), _environment(results.runs)]
     return Report(title, _provenance(results.runs), sections)
 
@@ -87,20 +87,21 @@ def _provenance(runs: pd.DataFrame) -> Note:
     return Note("provenance", values)
 
 
-def _claims(results: Results) -> Section:
-    return Section("Claims of the paper", [*_claim_blocks(results)])
-
-
-def _claim_blocks(results: Results) -> Iterator[Ledger | Note]:
-    if (results.runs["evaluate_on"] == "held_out").all():
-        yield Note("claims_of_test_samples")
-    elif lines := ledger(results.runs):
-        yield Ledger(tuple(lines))
-        yield Note("verdicts", {"equal": EQUAL, "near": NEAR, "near_bound": NEAR_BOUND, "fewest": FEWEST})
-    elif claims_about(results.runs["dataset"].dropna().unique()):
-        yield Note("claims_need_other_runs")
+def _claims(results: Results) -> Iterator[Section]:
+    """The paper's claims about the networks of a study, and what else its runs say on them."""
+    runs = results.runs
+    found = answers_of(runs)
+    places = {Place.of(*names) for names in zip(runs["dataset"], runs["architecture"], strict=True)}
+    on_test = (runs["evaluate_on"] != "held_out").any()
+    if not on_test:
+        yield Section(CLAIMS, [Note("claims_of_test_samples")])
+    elif lines := ledger(found, places):
+        yield Section(CLAIMS, [Ledger(lines), Note("verdicts", {"fewest": FEWEST, "enough": ENOUGH})])
     else:
-        yield Note("no_claims")
+        yield Section(CLAIMS, [Note("no_claims")])
+    table = beyond(found)
+    if on_test and table.rows:
+        yield Section("Beyond the paper", [table, Note("beyond")])
 
 
 def _sequences(finished: pd.DataFrame) -> Iterator[Section]:
@@ -108,7 +109,7 @@ def _sequences(finished: pd.DataFrame) -> Iterator[Section]:
     each = Table.of(tables.sequence_table(finished), title="Each problem", caption=Note("sequences"))
     yield Section("Target spike trains", [summary, each])
     differences = tables.sequence_difference_table(finished)
-    note = Note("sequence_differences", {"fewest": FEWEST})
+    note = Note("sequence_differences")
     yield from _table_section(f"Differences from {method_title(SEQUENCE_REFERENCE)}", differences, note)
 
 
@@ -135,7 +136,7 @@ def _accuracy(finished: pd.DataFrame) -> Section:
 def _comparisons(results: Results) -> Iterator[Section]:
     finished, method = results.finished, method_title(METHOD)
     differences = without_constant(tables.difference_table(finished), ("dataset",))
-    yield from _table_section(f"Differences from {method}", differences, Note("differences", {"fewest": FEWEST}))
+    yield from _table_section(f"Differences from {method}", differences, Note("differences", {"enough": ENOUGH}))
     yield from _table_section(f"Variants of {method}", tables.ablation_table(finished), Note("variants"))
     factors = tables.factor_table(finished)
     yield from _table_section("Changes to a configuration of the authors", factors, Note("factors"))
@@ -143,8 +144,9 @@ def _comparisons(results: Results) -> Iterator[Section]:
     yield from _table_section("Early stopping", stopping, Note("early_stopping"))
 
 
-def _cost(finished: pd.DataFrame) -> Section:
-    return Section("Cost against accuracy", [Table.of(tables.cost_table(finished), caption=Note("cost"))])
+def _cost(results: Results) -> Section:
+    costs = tables.cost_table(results.finished, results.layers)
+    return Section("Cost against accuracy", [Table.of(costs, caption=Note("cost"))])
 
 
 def _published(results: Results) -> Iterator[Section]:

@@ -32,18 +32,6 @@ def version_of(cell: pd.DataFrame) -> Version | None:
     return version if version is not None and settings_of(cell) == settings else None
 
 
-def as_published_first(runs: pd.DataFrame) -> pd.DataFrame:
-    """Of cells that differ in settings those that are a configuration by date, or all if none is.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Of one method on equal terms.
-    """
-    dated = [cell for _, cell in runs.groupby("cell_key", sort=True) if version_of(cell)]
-    return pd.concat(dated) if dated else runs
-
-
 @cache
 def _configurations() -> Mapping[Key, tuple[Version, Mapping[str, str]]]:
     found: dict[Key, tuple[Version, Mapping[str, str]]] = {}

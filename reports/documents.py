@@ -4,7 +4,7 @@ In a document, tables stand between markers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -12,26 +12,26 @@ from typing import TypeAlias
 import pandas as pd
 
 from benchmarks.metrics.metric import available_metrics
+from reports.answers import Answer
 from reports.atlas import atlas_blocks
-from reports.claims import BoundClaim, all_claims
 from reports.commands import merge_commands
-from reports.ledger import ledger, not_run
-from reports.load import Results, results_from_csv
+from reports.ledger import answers_of, beyond, ledger
+from reports.load import LATE, Results, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
 from reports.render import REPORT_FILE, write_report
-from reports.settings import BEST
 from reports.tables import (
-    ablation_table,
     accuracy_by_setting,
     accuracy_by_steps,
     comparison_table,
+    cost_table,
     difference_table,
     effort_table,
     sequence_summary,
 )
 from reports.templating import blocks_to_markdown, call_macro, frame_to_markdown
-from reports.verdicts import Verdict
+from reports.titles import dataset_title
+from reports.verdicts import MARGINS, Verdict
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
@@ -45,13 +45,30 @@ NOT_SHOWN = ("dataset", "profile", "training samples", "chosen epoch %", "publis
 OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
 """Studies of the networks whose accuracy the paper gives."""
 
-IN_FULL = (*OF_THE_PAPER, "nmnist_simulated", "time_steps", "ablation", "sequences")
-"""Studies that the README shows, in this order; the others it folds up."""
+IN_ORDER = (*OF_THE_PAPER, "published", "nmnist_simulated", "time_steps", "ablation", "sequences")
+"""Studies that docs/results.md shows first, in this order."""
+
+
+WHOLE_TRAINING = 100
+"""Epochs of the paper on FashionMNIST."""
+
+OF_ACCURACY = (
+    "network",
+    "method",
+    "epochs",
+    "n",
+    "last ten %",
+    "best epoch %",
+    "best less last ten",
+    "silent",
+    "never",
+)
+ENERGIES = ("energy nJ", "energy nJ, image every step")
 
 
 @dataclass(frozen=True)
 class ShownStudy:
-    """What the README shows of a study.
+    """What docs/results.md shows of a study.
 
     Parameters
     ----------
@@ -82,36 +99,40 @@ def committed() -> Studies:
 
 
 def readme_blocks(studies: Studies) -> Blocks:
-    """The claims ledger over all studies, a table of each with its command, and how long it took on what."""
-    shown = [_show(studies[name]) for name in IN_FULL]
-    folded = [_show(results) for name, results in studies.items() if name not in IN_FULL]
+    """The claims that runs by the paper's protocol have tested, in brief, and how many there are of each verdict."""
+    lines = ledger(_answers(studies))
+    counts = Counter(line.judgement.verdict for line in lines)
+    tested = Ledger(_tested(lines), brief=True)
+    in_order = {verdict: counts[verdict] for verdict in Verdict}
+    margins = {dataset_title(name): margin for name, margin in MARGINS.items()}
+    text = call_macro("documents.md.j2", "claims", tested=tested, counts=in_order, margins=margins)
+    return {"claims": text}
+
+
+def results_blocks(studies: Studies) -> Blocks:
+    """Both tables over all studies, a table of each study with its command, and how long it took on what."""
+    found = _answers(studies)
+    names = [*IN_ORDER, *(name for name in studies if name not in IN_ORDER)]
     return {
-        "claims": _claims(_ledger_of(studies)),
-        "results": call_macro("documents.md.j2", "results", shown=shown, folded=folded),
+        "claims": blocks_to_markdown(Ledger(ledger(found))),
+        "beyond": blocks_to_markdown(beyond(found)),
+        "results": call_macro("documents.md.j2", "results", shown=[_show(studies[name]) for name in names]),
         "effort": frame_to_markdown(effort_table({name: study.finished for name, study in studies.items()})),
     }
 
 
 def findings_blocks(studies: Studies) -> Blocks:
     """The tables that the findings are about."""
-    own = [studies[name].finished for name in OF_THE_PAPER]
-    accuracy = comparison_table(pd.concat([runs[runs["method"] == METHOD] for runs in own]))
-    shown = ["dataset", "network", "epochs", "precision", "n", "last epoch %", "best epoch %"]
-    shown += ["published %", "difference"]
-    silence = [
-        line
-        for line in _ledger_of(studies)
-        if isinstance(line.claim, BoundClaim) and line.claim.metric == "silent_fraction"
-    ]
+    own = pd.concat([studies[name].finished for name in (*OF_THE_PAPER, "published")])
+    accuracy = comparison_table(own[own["method"].str.partition(":")[0] == METHOD])
+    stbp = studies["stbp_settings"].finished
+    methods = pd.concat([studies["fashion_mnist_mlp"].finished, stbp[stbp["epochs"] == WHOLE_TRAINING]])
+    cost = cost_table(studies["fashion_mnist_mlp"].finished, studies["fashion_mnist_mlp"].layers)
     return {
-        "accuracy": frame_to_markdown(accuracy[shown]),
-        "variants": frame_to_markdown(ablation_table(studies["ablation"].finished)),
-        "variants_mnist": frame_to_markdown(ablation_table(studies["mnist_variants"].finished)),
-        "steps": frame_to_markdown(accuracy_by_steps(studies["time_steps"].finished, BEST)),
-        "steps_short": frame_to_markdown(accuracy_by_steps(studies["time_steps_short"].finished, BEST)),
-        "methods": frame_to_markdown(difference_table(studies["fashion_mnist_mlp"].finished)),
-        "silence": blocks_to_markdown(Ledger(tuple(silence))),
-        "silent": frame_to_markdown(accuracy[["dataset", "network", "epochs", "n", "silent"]]),
+        "accuracy": frame_to_markdown(accuracy[[*OF_ACCURACY]]),
+        "steps": frame_to_markdown(accuracy_by_steps(studies["time_steps"].finished, LATE)),
+        "methods": frame_to_markdown(difference_table(methods)),
+        "energy": frame_to_markdown(cost[["method", "spikes", "synops", "MACs", "neuron updates", *ENERGIES]]),
     }
 
 
@@ -136,6 +157,7 @@ def measures_blocks() -> Blocks:
 
 DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
+    ROOT / "docs" / "results.md": results_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
     ROOT / "docs" / "methods.md": methods_blocks,
     ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
@@ -143,18 +165,8 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
 }
 
 
-def _claims(lines: list[LedgerLine]) -> str:
-    """What is decided, and folded up what these runs leave open."""
-    counts = Counter(line.judgement.verdict for line in lines)
-    untested = [line for line in lines if line.judgement.verdict is Verdict.NOT_RUN]
-    decided = [line for line in lines if line not in untested]
-    return call_macro(
-        "documents.md.j2",
-        "claims",
-        decided=Ledger(tuple(decided)),
-        untested=Ledger(tuple(untested)),
-        counts={verdict: counts[verdict] for verdict in Verdict},
-    )
+def _tested(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
+    return tuple(line for line in lines if line.judgement.verdict is not Verdict.NOT_RUN)
 
 
 def _show(results: Results) -> ShownStudy:
@@ -167,15 +179,9 @@ def _show(results: Results) -> ShownStudy:
     return ShownStudy(results.study, merge_commands(results.runs["command"].dropna()), held_out, Table.of(table))
 
 
-def _ledger_of(studies: Studies) -> list[LedgerLine]:
-    """Judge every claim by the runs of all studies together; a run that is in two of them counts once."""
-    runs = pd.concat([results.runs for results in studies.values()]).drop_duplicates("run_key")
-    lines = ledger(runs)
-    return [
-        line
-        for claim in all_claims()
-        for line in [found for found in lines if found.claim is claim] or [not_run(claim)]
-    ]
+def _answers(studies: Studies) -> list[Answer]:
+    """What all studies together say on every question; a run that is in two of them counts once."""
+    return answers_of(pd.concat([results.runs for results in studies.values()]).drop_duplicates("run_key"))
 
 
 def replace_blocks(text: str, contents: Mapping[str, str]) -> str:

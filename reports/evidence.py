@@ -1,29 +1,30 @@
-"""The runs that speak for a claim: on its data, least reduced, and with most epochs and seeds."""
+"""The runs that speak for a claim: on its data, least reduced, in the configuration that was published."""
 
 import pandas as pd
 
-from reports.cells import CELL
-from reports.claims import AccuracyClaim, Claim
-from reports.published import published_epochs
+from benchmarks.study.published import published
+from reports.cells import CELL, precision_of
+from reports.claims import AccuracyClaim, Claim, Place
+from reports.dated import version_of
+from reports.published import METHOD, published_epochs
 from reports.settings import BEST
+from reports.statistics import FEWEST
+from reports.titles import is_original
 
 PAPER = "paper"
 
-
-def runs_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs on the claim's own datasets, or, where there are none, on its stand-ins."""
-    own = runs[runs["dataset"].isin(claim.about)]
-    return runs[runs["dataset"].isin(claim.stand_ins)] if own.empty else own
+STOOD = "2020-09"
+"""The version of the authors' code that stood when their table of results was published, on 1 October 2020."""
 
 
-def strongest_cell(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> pd.DataFrame | None:
+def strongest_cell(runs: pd.DataFrame, claim: Claim) -> pd.DataFrame | None:
     """Of cells on different terms the one that says most, see `cells_by_strength`."""
-    return next(iter(cells_by_strength(runs, claim, by)), None)
+    return next(iter(cells_by_strength(runs, claim, CELL)), None)
 
 
-def cells_by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = None) -> list[pd.DataFrame]:
+def cells_by_strength(runs: pd.DataFrame, claim: Claim, by: list[str]) -> list[pd.DataFrame]:
     """Cells on different terms, the one that says most first: least reduced, most epochs, most runs, most accurate."""
-    groups = [group for _, group in runs.groupby(by or CELL, sort=True, dropna=False)]
+    groups = [group for _, group in runs.groupby(by, sort=True, dropna=False)]
     return sorted(
         groups,
         key=lambda group: (
@@ -35,12 +36,39 @@ def cells_by_strength(runs: pd.DataFrame, claim: Claim, by: list[str] | None = N
     )
 
 
+def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
+    """The cells that stand for a published number, by the name of the configuration, the one that decides first.
+
+    That is the configuration that stood when the number was published, if it was run as long as the paper's training
+    with at least `FEWEST` seeds, and else the authors' last version.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        On the network and T of the number.
+    claim : Claim
+        It.
+    """
+    stood = published().versions[STOOD]
+    cells = [cell for cell in cells_by_strength(runs, claim, CELL) if version_of(cell) == stood]
+    found = {}
+    if cells and len(cells[0]) >= FEWEST and not reductions(cells[0], claim):
+        found["September 2020"] = cells[0]
+    last = strongest_cell(runs[runs["method"] == METHOD], claim)
+    return found if last is None else {**found, "last version": last}
+
+
+def is_of_the_paper(claim: Claim, runs: pd.DataFrame) -> bool:
+    """Whether runs are on the network, the data and the protocol of a claim."""
+    return place_of(runs) in claim.places and not reductions(runs, claim) and is_original(runs.iloc[0])
+
+
 def reductions(runs: pd.DataFrame, claim: Claim) -> list[str]:
-    """What some runs of a cell have less of than the claim's own terms."""
+    """What some runs of a cell have less of than the paper's training on the same network, or the claim's."""
     first = runs.iloc[0]
-    epochs = _epochs_of(claim, first["dataset"], first["architecture"])
+    epochs = _epochs_of(claim, runs)
     less = []
-    if epochs is not None and first["epochs"] < epochs:
+    if first["epochs"] < epochs:
         less.append(f"{first['epochs']} of {epochs} epochs")
     less += [
         f"{first[column]:,} {part} samples"
@@ -52,8 +80,24 @@ def reductions(runs: pd.DataFrame, claim: Claim) -> list[str]:
     return less
 
 
-def _epochs_of(claim: Claim, dataset: str, architecture: str) -> int | None:
-    """How long the paper trained, if that is known; a comparison is made on several networks."""
+def terms_of(claim: Claim, runs: pd.DataFrame, seeds: int) -> str:
+    """Number of seeds, length of the training and whatever is not as in the paper, ready to print."""
+    less = reductions(runs, claim)
+    whole = [] if any("epochs" in text for text in less) else [f"{runs['epochs'].iloc[0]} epochs"]
+    precision = precision_of(runs)
+    products = [] if precision == "float32" else [f"products in {precision}"]
+    copy = [] if is_original(runs.iloc[0]) else ["on a copy of the data"]
+    return "; ".join([f"n = {seeds}", *whole, *products, *less, *copy])
+
+
+def _epochs_of(claim: Claim, runs: pd.DataFrame) -> int:
+    """How long the paper trained, 0 where it did not."""
     if isinstance(claim, AccuracyClaim):
-        return claim.published.epochs
-    return published_epochs(dataset, architecture) or claim.epochs
+        return claim.published.epochs or 0
+    published = published_epochs(*runs[["dataset", "architecture"]].iloc[0])
+    return published or (claim.epochs if place_of(runs) in claim.places else 0)
+
+
+def place_of(runs: pd.DataFrame) -> Place:
+    """Dataset and network of some runs."""
+    return Place.of(*runs[["dataset", "architecture"]].iloc[0])

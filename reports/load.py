@@ -29,6 +29,9 @@ COUNTS = ("time_steps", "seed", "epochs", "train_samples", "test_samples")
 IDENTITY = ("dataset", "method", "architecture", "time_steps", "seed", "epochs", "protocol")
 REQUIRED = {*IDENTITY, "status", "run_key", "accuracy_last", "accuracy_best"}
 
+LATE = "accuracy_late"
+"""Mean test accuracy of the last ten epochs, of a shorter training the last tenth. Made of epochs.csv, not written."""
+
 KERNELS_FILE = "kernels.csv"
 KERNEL_COLUMNS = ["what", "time_steps", "neurons", "milliseconds", "threads", "processor"]
 KEY_AS_TEXT: Mapping[str, type] = {"run_key": str, "architecture": str}
@@ -92,7 +95,8 @@ class Results:
 
     def write(self, folder: Path) -> None:
         """Write the tables into `folder`; of details only those that there are."""
-        for name, table in ((RUNS_FILE, self.runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
+        runs = self.runs.drop(columns=LATE)
+        for name, table in ((RUNS_FILE, runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
             table.to_csv(folder / name, index=False, lineterminator="\n")
         for name in (*DETAILS, "kernels"):
             table, path = getattr(self, name), folder / f"{name}.csv"
@@ -248,7 +252,17 @@ def _results(
         runs.drop(columns="_finished").sort_values([*CONFIG_COLUMNS, "run_key"], kind="stable").reset_index(drop=True)
     )
     points = _points(epochs, runs, "epoch"), _points(anytime, runs, "step")
+    runs[LATE] = runs["run_key"].map(_late_accuracy(points[0])).astype(float)
     return Results(study, runs, *points, **details_that_count(details or {}, runs))
+
+
+def _late_accuracy(epochs: pd.DataFrame) -> "pd.Series[float]":
+    """Mean accuracy at the end of each training, by the key of its run; none where accuracies are not known."""
+    known = epochs.reindex(columns=["run_key", "test_accuracy"]).dropna()
+    of_run = known.groupby("run_key")["test_accuracy"]
+    place = of_run.cumcount(ascending=False)
+    last = (of_run.transform("size") // 10).clip(1, 10)
+    return known[place < last].groupby("run_key")["test_accuracy"].mean()
 
 
 def _points(table: pd.DataFrame, runs: pd.DataFrame, position: str) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 
 from markupsafe import Markup
-from tabulate import tabulate
 
 SPECIAL = re.compile(r"[<|\n]|&(?=#?\w+;)")
 ESCAPES = {"<": "&lt;", "&": "&amp;", "|": r"\|", "\n": " "}
@@ -33,10 +32,10 @@ def join_words(words: Iterable[object], separator: str = ", ") -> Markup:
     return Markup(separator).join(map(escape_markdown, words))
 
 
-def align_table(text: str) -> Markup:
-    """Put the columns of a table below each other, with a line under the first row."""
+def compact_table(text: str) -> Markup:
+    """Put a line under the first row of a table; cells are not padded, so that a change is one of a line."""
     head, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.strip().splitlines())
-    return Markup(tabulate(rows, head, tablefmt="pipe", disable_numparse=True))
+    return Markup("\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)))
 
 
 def figures_in(text: str) -> set[str]:

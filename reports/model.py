@@ -87,47 +87,37 @@ class Picture:
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """A claim and what the runs say about it.
+    """A claim of the paper on one network, and what the runs say about it, ready to print.
 
     Parameters
     ----------
     claim : Claim
         What is claimed.
+    title : str
+        The same in words, with the network.
     judgement : Judgement
         The verdict.
-    ours, protocol : str
-        Ready to print, empty if nothing was run; the protocol names everything that is less or other than the claim's
-        own terms.
-    limits : tuple of str
-        What is to be said with a verdict: that it comes from a reduced protocol, or from other data.
-    runs_on : str
-        Dataset and network of the runs, for a claim about any.
+    ours, terms : str
+        Our number and on what terms; empty if nothing was run.
+    beside : tuple of str
+        What stands beside it: the best test epoch, another configuration, rows that the paper prints of others.
     """
 
     claim: Claim
+    title: str
     judgement: Judgement
     ours: str = ""
-    protocol: str = ""
-    limits: tuple[str, ...] = ()
-    runs_on: str = ""
-
-    @property
-    def title(self) -> str:
-        """The claim, and for a general one on what it was tested."""
-        return f"{self.claim.text}: {self.runs_on}" if self.runs_on else self.claim.text
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in words, with its limits."""
-        return f"{self.judgement.verdict}" + (f" ({', '.join(self.limits)})" if self.limits else "")
+    terms: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Claims and verdicts."""
+    """The paper's claims and verdicts; in brief without what stands beside."""
 
     kind: ClassVar[str] = "ledger"
     lines: tuple[LedgerLine, ...]
+    brief: bool = False
 
 
 Block: TypeAlias = Note | Table | Picture | Ledger

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup
 
-from reports.markdown import align_table, code, escape_markdown, join_words
+from reports.markdown import code, compact_table, escape_markdown, join_words
 from reports.model import Block, Note, Report, Table
 
 
@@ -75,5 +75,5 @@ def note_to_html(note: Note) -> Markup:
     return Markup(converter.convert(note_text(note)))
 
 
-_MARKDOWN.filters |= {"align_table": align_table, "code": code, "join_words": join_words, "note_text": note_text}
+_MARKDOWN.filters |= {"compact_table": compact_table, "code": code, "join_words": join_words, "note_text": note_text}
 _HTML.filters["note_to_html"] = note_to_html

@@ -2,10 +2,28 @@
 
 import pandas as pd
 
+from baselines.method import available_methods
+from baselines.method import method_title as own_title
 from benchmarks.datasets.dataset import available_datasets
 from benchmarks.datasets.samples.sequences import RandomTargetParameters
 from benchmarks.datasets.sources.source import ALREADY_THERE
 from tssl_core.architecture import parse_architecture
+
+NOT_AS_PUBLISHED = {"slayer": "SLAYER-like"}
+"""Methods whose published setting is a preset: without it they are like them."""
+
+
+def method_title(name: str) -> str:
+    """Title of a method, ``name`` or ``name:preset``, which says if it has not its published setting."""
+    base, colon, preset = name.partition(":")
+    known = NOT_AS_PUBLISHED.get(base) if not _is_preset(base, preset) else None
+    return own_title(name) if known is None else f"{known}{', ' if colon else ''}{preset}"
+
+
+def _is_preset(base: str, preset: str) -> bool:
+    """Whether it is one, and not a setting that tells cells apart (`reports.settings.label_methods_by_setting`)."""
+    methods = available_methods()
+    return base in methods and preset in methods[base].presets
 
 
 def dataset_title(name: str) -> str:

@@ -44,7 +44,12 @@ class Operations(Metric):
             "first layer of a constant image: once), an inference",
         ),
         Column(name="energy_nj", unit="nJ", about=_ENERGY.format(macs="macs"), heading="energy nJ"),
-        Column(name="energy_every_step_nj", unit="nJ", about=_ENERGY.format(macs="macs_every_step")),
+        Column(
+            name="energy_every_step_nj",
+            unit="nJ",
+            about=_ENERGY.format(macs="macs_every_step"),
+            heading="energy nJ, image every step",
+        ),
     )
 
     def watching(self, model: Model, spikes: ActivityMeter) -> AbstractContextManager[object]:

@@ -5,14 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch, time_axis, time_steps_of, within_bounds
 from reports.figures.style import one_pair_of_axes, style_of
 from reports.model import Note
 from reports.settings import VALUE, varied_setting
-from reports.titles import accuracy_title
+from reports.titles import accuracy_title, method_title
 
 DASHES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)))
 """Of lines for each T; as many as the study of time steps has."""

@@ -5,13 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.figures.accuracy import names_of
 from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import grid_of_panels
 from reports.figures.scales import chosen_time_steps
 from reports.figures.style import FONT, INK, SMALL, UNKNOWN, canvas, heading_of, on_top_of, style_of
 from reports.model import Note
+from reports.titles import method_title
 
 ROW_HEIGHT = 0.24
 INSIDE = 15

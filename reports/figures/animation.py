@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from baselines.method import method_title
 from reports.figures.sequences import draw_cells, frames
 from reports.figures.style import SMALL, WIDTH
 from reports.model import Note
+from reports.titles import method_title
 
 COLUMNS, ROW_HEIGHT = 3, 1.35
 MILLISECONDS, LAST_MILLISECONDS = 500, 2500

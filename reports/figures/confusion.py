@@ -5,12 +5,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import PowerNorm
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.figures.drawing import Drawing
 from reports.figures.raster import OWN
 from reports.figures.scales import chosen_time_steps
 from reports.figures.style import SMALL, one_pair_of_axes
 from reports.model import Note
+from reports.titles import method_title
 
 MOST_WRITTEN = 20
 """Classes whose counts can be read."""

@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.figures.accuracy import last_accuracy, names_of
 from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.scales import stretch, time_axis, within_bounds
 from reports.figures.style import INK, SMALL, canvas, style_of
 from reports.model import Note
+from reports.titles import method_title
 
 COSTS = {
     "time_steps": "latency in time steps T",

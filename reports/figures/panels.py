@@ -9,8 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baselines.method import method_title
 from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, heading_of, one_pair_of_axes, style_of
+from reports.titles import method_title
 
 MANY, COLUMNS = 7, 4
 """Methods, or lines, that one pair of axes can hold; more get a panel each, in so many columns."""

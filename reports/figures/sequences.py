@@ -9,13 +9,12 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from baselines.method import method_title
 from reports.cells import PROBLEM
 from reports.figures.drawing import Drawing
 from reports.figures.panels import grid_of_panels
 from reports.figures.style import FONT, INK, SMALL, canvas, style_of
 from reports.model import Note
-from reports.titles import dataset_title, learns_random_trains
+from reports.titles import dataset_title, learns_random_trains, method_title
 from tssl_core.architecture import parse_architecture
 
 SCALES = {"patterns": "patterns", "time_steps": "time steps T", "depth": "hidden layers"}

@@ -15,7 +15,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from baselines.method import available_methods, method_title
+from baselines.method import available_methods
+from reports.titles import method_title
 
 MARKERS = "osD^vPX*"
 COLOURS = {

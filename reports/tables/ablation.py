@@ -7,11 +7,12 @@ import pandas as pd
 from baselines.method import available_methods
 from benchmarks.config.nested import flatten
 from reports.cells import TERMS, percent, precision_of
+from reports.load import LATE
 from reports.published import METHOD
 from reports.settings import cells_in_order, changed_settings, counterpart, distinguishing_settings, select_main_setting
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, SILENT, mean_in_words, without_constant, without_empty
-from reports.tables.differences import METRICS, NOISE
+from reports.tables.cells import NOTHING, SILENT, mean_in_words, share, without_constant, without_empty
+from reports.tables.differences import METRICS, Found, Row, called_together
 
 
 def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
@@ -40,20 +41,19 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
         several = len(own) > 1 and pd.concat(own)["precision"].nunique() > 1
         if own and (several or len(own) < len(cells)):
             main = select_main_setting(pd.concat(own))
-            rows += [
+            rows += called_together(
                 _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
                 for runs in cells
-            ]
+            )
     return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T", "precision")))
 
 
-def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object]:
+def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) -> tuple[Row, Found]:
     name = str(runs["method"].iloc[0])
     same = runs.index.equals(beside.index)
     pairs = {title: None if same else paired_difference(runs, beside, key) for title, key in METRICS.items()}
-    last = pairs["last epoch"]
     changed = changed_settings(runs, beside)
-    return {
+    row = {
         "dataset": runs["dataset"].iloc[0],
         "T": runs["time_steps"].iloc[0],
         "variant": name.partition(":")[2] or "(as it is)",
@@ -61,12 +61,13 @@ def _row(runs: pd.DataFrame, beside: pd.DataFrame, settings: Mapping[str, str]) 
         "settings": settings.get(runs["cell_key"].iloc[0], NOTHING),
         "precision": precision_of(runs, beside),
         "n": len(runs),
-        "last epoch %": percent(runs["accuracy_last"]),
+        "last ten %": share(runs[LATE]),
         "best epoch %": percent(runs["accuracy_best"]),
         **{f"{title}, points": NOTHING if pair is None else str(pair.times(100)) for title, pair in pairs.items()},
-        "last epoch is": NOTHING if last is None else last.in_words(NOISE),
         "silent": mean_in_words(runs["silent_fraction"], SILENT),
     }
+    late = pairs["last ten epochs"]
+    return row, None if late is None else late.times(100)
 
 
 def _of_preset(name: str) -> str:

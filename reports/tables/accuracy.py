@@ -2,11 +2,13 @@
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.cells import CELL, percent
+from reports.load import LATE
 from reports.published import Published, published_for
 from reports.settings import VALUE, label_methods_by_setting, varied_setting
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_constant, without_empty
+from reports.titles import method_title
 
 
 def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
@@ -30,12 +32,15 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
             {
                 **about,
                 "last epoch %": percent(runs["accuracy_last"]),
+                "last ten %": share(runs[LATE]),
                 "best epoch %": percent(runs["accuracy_best"]),
+                "best less last ten": mean_in_words(100 * (runs["accuracy_best"] - runs[LATE]), "{:.2f}".format),
                 "chosen epoch %": share(runs["accuracy_chosen"]),
                 "published %": _published(published),
                 "published epochs": published.epochs or "not known" if published else NOTHING,
                 "difference": _difference(100 * runs["accuracy_best"].mean(), published),
                 "silent": mean_in_words(runs["silent_fraction"], SILENT),
+                "never": mean_in_words(runs["never_fraction"], SILENT),
             }
         )
     return without_constant(without_empty(pd.DataFrame(rows)), ("precision",))

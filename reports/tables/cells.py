@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.cells import mean_and_std, percent, precision_of
 from reports.settings import cells_in_order, distinguishing_settings
+from reports.titles import method_title
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"

@@ -6,8 +6,11 @@ from benchmarks.metrics.metric import metric_columns
 from reports.cells import percent
 from reports.tables.cells import cells_of, mean_in_words, without_constant, without_empty
 
+UPDATES = "neuron updates"
+"""Column of the neurons of spiking layers times T, which no run measures and `layers` tells."""
 
-def cost_table(finished: pd.DataFrame) -> pd.DataFrame:
+
+def cost_table(finished: pd.DataFrame, layers: pd.DataFrame | None = None) -> pd.DataFrame:
     """Means over the runs of a cell; most accurate first within a dataset and network.
 
     Its columns are those that metrics give a heading.
@@ -16,11 +19,16 @@ def cost_table(finished: pd.DataFrame) -> pd.DataFrame:
     ----------
     finished : DataFrame
         Finished runs.
+    layers : DataFrame, optional
+        Their layers, see `reports.details.DETAILS`: with them neuron updates are counted, one a neuron and time step.
     """
     shown = [column for column in metric_columns() if column.heading]
+    neurons = {} if layers is None else layers.groupby("run_key")["neurons"].sum().to_dict()
     rows = []
     for about, runs in cells_of(finished):
         costs = {column.heading: mean_in_words(runs[column.name], column.text.format) for column in shown}
+        if layers is not None:
+            costs[UPDATES] = mean_in_words(runs["run_key"].map(neurons) * runs["time_steps"], "{:,.0f}".format)
         rows.append(
             {**about, "last epoch %": percent(runs["accuracy_last"]), **costs, "_order": -runs["accuracy_last"].mean()}
         )

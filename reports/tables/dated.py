@@ -4,16 +4,17 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from baselines.method import method_title
 from benchmarks.study.published import Version
 from reports.cells import TERMS, percent
 from reports.dated import version_of
 from reports.early_stopping import stopping_epoch
+from reports.load import LATE
 from reports.published import METHOD
 from reports.settings import cells_in_order, changed_settings, distinguishing_settings
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, without_constant, without_empty
-from reports.tables.differences import METRICS, NOISE
+from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_constant, without_empty
+from reports.tables.differences import METRICS, Found, Row, called_together
+from reports.titles import method_title
 
 PATIENCE = "early_stopping"
 
@@ -38,25 +39,26 @@ def factor_table(finished: pd.DataFrame) -> pd.DataFrame:
         cells = cells_in_order(group, distinguishing_settings(group))
         own = [cell for cell in cells if version_of(cell)]
         if own and len(cells) > 1:
-            rows += [_factor_row(cell, own[0]) for cell in (own[0], *(cell for cell in cells if cell is not own[0]))]
+            changed = [cell for cell in cells if cell is not own[0]]
+            rows += called_together([_factor_row(cell, own[0]) for cell in (own[0], *changed)])
     return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "configuration")))
 
 
-def _factor_row(runs: pd.DataFrame, configuration: pd.DataFrame) -> dict[str, object]:
+def _factor_row(runs: pd.DataFrame, configuration: pd.DataFrame) -> tuple[Row, Found]:
     same = runs is configuration
     pairs = {title: None if same else paired_difference(runs, configuration, key) for title, key in METRICS.items()}
-    best = pairs["best epoch"]
-    return {
+    row = {
         "dataset": runs["dataset"].iloc[0],
         "configuration": method_title(runs["method"].iloc[0]),
         "changes": (None if same else changed_settings(runs, configuration)) or "(as published)",
         "n": len(runs),
-        "last epoch %": percent(runs["accuracy_last"]),
+        "last ten %": share(runs[LATE]),
         "best epoch %": percent(runs["accuracy_best"]),
         **{f"{title}, points": NOTHING if pair is None else str(pair.times(100)) for title, pair in pairs.items()},
-        "best epoch is": NOTHING if best is None else best.in_words(NOISE),
         "silent": mean_in_words(runs["silent_fraction"], SILENT),
     }
+    late = pairs["last ten epochs"]
+    return row, None if late is None else late.times(100)
 
 
 def early_stopping_table(finished: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:

@@ -1,19 +1,40 @@
 """Each method less TSSL-BP, seed by seed, and whether that is more than the seeds do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.cells import TERMS, precision_of
+from reports.load import LATE
 from reports.published import METHOD
 from reports.settings import cells_in_order, counterpart, distinguishing_settings
-from reports.statistics import paired_difference
+from reports.statistics import Difference, called, paired_difference
 from reports.tables.cells import NOTHING, without_constant, without_empty
+from reports.titles import method_title
 
 NOISE = "within the seeds' spread"
 
-METRICS = {"last epoch": "accuracy_last", "best epoch": "accuracy_best"}
+METRICS = {"last ten epochs": LATE, "best epoch": "accuracy_best"}
+"""What is compared: the first is called *higher* or *lower*, the second stands beside it."""
+
+WORDS = "last ten epochs are"
+
+Row = dict[str, object]
+Found = Difference | None
+
+
+def called_together(rows: Iterable[tuple[Row, Found]]) -> list[Row]:
+    """Add what each row says of its difference, as one family of comparisons, as the last cell of the row.
+
+    Parameters
+    ----------
+    rows : iterable of (dict, Difference or None)
+        Rows of a table on equal terms, and the difference of each.
+    """
+    rows = list(rows)
+    words = called([found for _, found in rows], NOISE, NOTHING)
+    return [{**row, WORDS: word} for (row, _), word in zip(rows, words, strict=True)]
 
 
 def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.DataFrame:
@@ -36,13 +57,14 @@ def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.Data
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
         own = group[group["method"] == reference]
         of_steps = [cells_in_order(runs, settings) for _, runs in own.groupby("time_steps", sort=True)]
-        rows += [
+        family = [
             row
             for theirs in cells_in_order(group[group["method"] != reference], settings)
             for ours in of_steps
             if _same_steps(theirs, ours[0])
             and (row := _row(theirs, counterpart(theirs, ours, settings), settings)) is not None
         ]
+        rows += called_together(family)
     table = without_constant(without_empty(pd.DataFrame(rows)), ("precision",))
     return table if table.empty else table.sort_values(["dataset", "T", "method"], kind="stable", ignore_index=True)
 
@@ -59,19 +81,19 @@ def _settings_of_both(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mappin
     return "; ".join(filter(None, (first, of_reference))) or NOTHING
 
 
-def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> dict[str, object] | None:
+def _row(theirs: pd.DataFrame, ours: pd.DataFrame, settings: Mapping[str, str]) -> tuple[Row, Found] | None:
     found = {name: paired_difference(theirs, ours, metric) for name, metric in METRICS.items()}
     differences = {name: value.times(100) for name, value in found.items() if value is not None}
     if len(differences) < len(METRICS):
         return None
-    last = differences["last epoch"]
-    return {
+    late = differences["last ten epochs"]
+    row = {
         "dataset": ours["dataset"].iloc[0],
         "T": ours["time_steps"].iloc[0],
         "method": method_title(theirs["method"].iloc[0]),
         "settings": _settings_of_both(theirs, ours, settings),
         "precision": precision_of(theirs, ours),
-        "n": last.n,
+        "n": late.n,
         **{f"{name}, points": str(value) for name, value in differences.items()},
-        "last epoch is": last.in_words(NOISE),
     }
+    return row, late

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from reports.cells import TERMS
 from reports.tables.cells import NOTHING
+from reports.titles import method_title
 
 
 def unfinished_table(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from baselines.method import method_title
-from reports.cells import PROBLEM
+from reports.cells import PROBLEM, count_in_words
 from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, cells_of, number, share, without_constant, without_empty
-from reports.titles import learns_random_trains
+from reports.titles import learns_random_trains, method_title
 
 EQUAL_PROBLEM = [*PROBLEM, "protocol", "epochs"]
 """What runs must have in common for their outputs to be after the same targets, as long."""
@@ -17,12 +16,8 @@ REFERENCE = "tssl_bp:single-filter"
 """The gradient as it is, with the target that all other methods have."""
 
 
-def _count_exact(values: pd.Series) -> str:
-    return f"{int(values.notna().sum())} of {len(values)}"
-
-
 COLUMNS: dict[str, tuple[str, Callable[[pd.Series], str]]] = {
-    "all exact": ("steps_to_exact", _count_exact),
+    "all exact": ("steps_to_exact", count_in_words),
     "exact outputs %": ("exact_match", share),
     "exact trains %": ("exact_trains", share),
     "van Rossum": ("van_rossum", number),
@@ -67,8 +62,8 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
     single, random = finished["patterns"] == 1, learns_random_trains(finished)
     recognised = finished["accuracy_last"].notna()
     kinds: dict[str, tuple[pd.Series, str, Callable[[pd.Series], str]]] = {
-        "one pattern, all exact": (random & single, "steps_to_exact", _count_exact),
-        "several patterns, all exact": (random & ~single, "steps_to_exact", _count_exact),
+        "one pattern, all exact": (random & single, "steps_to_exact", count_in_words),
+        "several patterns, all exact": (random & ~single, "steps_to_exact", count_in_words),
         "picture, van Rossum": (~random & ~recognised, "van_rossum", number),
         "classes, recognised %": (recognised, "accuracy_last", share),
     }

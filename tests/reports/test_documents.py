@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.claims import all_claims
+from reports.claims import places_of_the_paper
 from reports.contents import report_of
 from reports.documents import (
     DOCUMENTS,
@@ -32,9 +32,9 @@ def studies() -> Studies:
 
 
 @pytest.fixture(scope="module")
-def readme() -> str:
-    """As it is committed: the first test holds it to the results."""
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+def results() -> str:
+    """As they are committed: the first test holds them to the CSV files."""
+    return (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -72,10 +72,10 @@ def test_a_committed_report_shows_all_figures_that_lie_beside_it(folder: Path) -
     assert beside == figures_in((folder / REPORT_FILE).read_text(encoding="utf-8"))
 
 
-def test_every_committed_study_is_in_the_readme_with_its_command(studies: Studies, readme: str) -> None:
+def test_every_committed_study_is_in_the_results_with_its_command(studies: Studies, results: str) -> None:
     for name in studies:
-        line = rf"\[{name}\]\(reports/rendered/{name}/report\.md\)\*\*[^`]*, made by `tssl reproduce "
-        assert re.search(line, readme), name
+        line = rf"\[{name}\]\(\.\./reports/rendered/{name}/report\.md\)\*\*[^`]*, made by `tssl reproduce "
+        assert re.search(line, results), name
 
 
 def test_every_committed_run_has_the_configuration_of_its_key(studies: Studies) -> None:
@@ -84,9 +84,21 @@ def test_every_committed_run_has_the_configuration_of_its_key(studies: Studies) 
             assert config_of(run).run_key == run["run_key"]
 
 
-def test_every_claim_is_in_the_readme_even_if_nothing_tests_it(readme: str) -> None:
-    for claim in all_claims():
-        assert f"| {claim.text}" in readme
+def test_every_claim_of_the_paper_is_in_the_results_even_if_nothing_tests_it(results: str) -> None:
+    for claim, place in places_of_the_paper():
+        line = rf"^\| {re.escape(claim.text)}(: [^|]*, {re.escape(place.network)})? \|"
+        assert re.search(line, results, re.MULTILINE), line
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/findings.md"])
+def test_the_pages_that_are_read_first_are_short(name: str) -> None:
+    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_tables_of_documents_are_not_padded() -> None:
+    for path in DOCUMENTS:
+        for block in BLOCK.finditer(path.read_text(encoding="utf-8")):
+            assert "  |" not in block.group(), path.name
 
 
 NUMBER = re.compile(r"(?<![\w.])\d+\.(\d+)")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from reports.compare import FACTS
-from reports.ledger import ledger
+from reports.ledger import answers_of
 from reports.settings import distinguishing_settings, select_main_setting
 from reports.tables import ablation_table, comparison_table, difference_table
 from tests.reports.made import markdown_of, results_of, run_row
@@ -41,7 +41,7 @@ def test_a_difference_between_runs_of_several_names_all_of_them() -> None:
     runs = [*runs_in("float32", "0", "1", "2"), *runs_in("tf32", "0", "1", "2", method="stbp")]
     more = [*runs, *runs_in("float32", "0", "1", "2", method="slayer")]
     table = difference_table(results_of(*more).finished).set_index("method")["precision"].to_dict()
-    assert table == {"STBP": "float32, tf32", "SLAYER": "float32"}
+    assert table == {"STBP": "float32, tf32", "SLAYER-like": "float32"}
 
 
 def test_the_top_of_a_report_says_it_and_names_means_over_several() -> None:
@@ -59,7 +59,7 @@ def test_each_precision_is_set_beside_the_default_and_not_beside_the_most_accura
     table = ablation_table(finished)
     assert table["changes"].tolist() == ["precision = float16", "-"]
     assert table["precision"].tolist() == ["float16, tf32", "tf32"]
-    assert table["last epoch, points"].tolist()[0].startswith("+5.00")
+    assert table["last ten epochs, points"].tolist()[0].startswith("+5.00")
 
 
 def test_a_run_of_before_the_setting_came_does_not_differ_in_it() -> None:
@@ -72,7 +72,7 @@ def test_a_run_of_before_the_setting_came_does_not_differ_in_it() -> None:
 
 
 def test_the_ledger_and_a_comparison_of_two_studies_say_it() -> None:
-    entries = ledger(results_of(*runs_in("bfloat16", "0", "1", "2")).runs)
-    assert any("; products in bfloat16" in entry.protocol for entry in entries)
-    assert not any("products" in entry.protocol for entry in ledger(results_of(*runs_in("float32", "0")).runs))
+    found = answers_of(results_of(*runs_in("bfloat16", "0", "1", "2")).runs)
+    assert any("; products in bfloat16" in answer.terms for answer in found)
+    assert not any("products" in answer.terms for answer in answers_of(results_of(*runs_in("float32", "0")).runs))
     assert "precision" in FACTS

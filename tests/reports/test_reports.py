@@ -72,7 +72,7 @@ def test_runs_without_a_result_are_listed_with_their_reason() -> None:
             "T": 5,
             "seed": 1,
             "epochs": "3 of 100",
-            "best so far %": "30.00",
+            "best so far %": "89.00",
             "status": "failed",
             "reason": "out of | memory",
         }

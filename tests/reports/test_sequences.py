@@ -30,7 +30,7 @@ def test_the_nearest_come_first_and_what_was_not_measured_is_no_number() -> None
     table = sequence_table(some_runs())
     assert table["method"].tolist() == ["STBP", "TSSL-BP, single-filter"]
     assert table["van Rossum"].tolist() == ["0.3 ± 0.1", "1.1 ± 0.1"]
-    assert table["all exact"].tolist() == ["3 of 3", "0 of 3"]
+    assert table["all exact"].tolist() == ["3 of 3 [29, 100] %", "0 of 3 [0, 71] %"]
     assert table["recall %"].tolist() == ["-", "25.00 ± 0.00"]
     assert "recognised %" not in table
     assert "precision %" not in table
@@ -42,13 +42,13 @@ def test_the_summary_counts_exact_runs_over_all_problems_of_a_kind_and_leaves_ga
     table = sequence_summary(pd.concat([some_runs(), pd.DataFrame([*single, picture])], ignore_index=True))
     assert table.set_index("method").to_dict("index") == {
         "STBP": {
-            "one pattern, all exact": "1 of 2",
-            "several patterns, all exact": "3 of 3",
+            "one pattern, all exact": "1 of 2 [1, 99] %",
+            "several patterns, all exact": "3 of 3 [29, 100] %",
             "picture, van Rossum": "0.5",
         },
         "TSSL-BP, single-filter": {
             "one pattern, all exact": "-",
-            "several patterns, all exact": "0 of 3",
+            "several patterns, all exact": "0 of 3 [0, 71] %",
             "picture, van Rossum": "-",
         },
     }

@@ -97,7 +97,7 @@ def test_another_setting_of_the_method_itself_is_set_beside_the_one_with_most_se
         *(run_with("variant", None, seed=seed, accuracy_last=0.7, method="tssl_bp:clamp-10") for seed in "012"),
     ]
     table = ablation_table(results_of(*runs).finished).drop(index=2)
-    assert table[["variant", "settings", "changes", "last epoch, points"]].to_dict("split")["data"] == [
+    assert table[["variant", "settings", "changes", "last ten epochs, points"]].to_dict("split")["data"] == [
         ["(as it is)", "learning_rate = 0.1", "learning_rate = 0.1", "+10.00 [+10.00, +10.00]"],
         ["(as it is)", "learning_rate = 0.2", "-", "-"],
     ]
@@ -128,14 +128,14 @@ def test_a_method_is_set_beside_the_reference_with_its_own_setting_or_else_the_m
     ann = run_row(method="ann", time_steps="1")
     table = difference_table(results_of(*ours, NARROW, WIDE, ann).finished).set_index("settings")
     assert list(table["method"]) == ["ANN (ReLU)", "STBP", "STBP"]
-    assert table["last epoch, points"].to_dict() == {
+    assert table["last ten epochs, points"].to_dict() == {
         "TSSL-BP: surrogate_width = 1.0": "+4.00",
         "surrogate_width = 0.5": "+9.00",
         "surrogate_width = 1.0": "+4.00",
     }
     variants = [run | {"method": "tssl_bp:clamp-10"} for run in (NARROW, WIDE)]
     table = ablation_table(results_of(*ours, *variants).finished)
-    assert table["last epoch, points"].tolist() == ["-5.00", "-", "+9.00", "+4.00"]
+    assert table["last ten epochs, points"].tolist() == ["-5.00", "-", "+9.00", "+4.00"]
 
 
 def test_methods_by_t_keep_settings_apart_and_join_the_same_one() -> None:

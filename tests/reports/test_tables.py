@@ -72,15 +72,15 @@ def test_a_failed_run_is_not_missing_and_a_run_without_reason_has_none() -> None
 
 
 def test_differences_are_from_tssl_bp_at_equal_t_and_say_what_the_seeds_say() -> None:
-    worse = [run_row(method="stbp", seed=str(seed), accuracy_last=0.88 - 0.001 * seed) for seed in range(3)]
-    ours = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(3)]
+    worse = [run_row(method="stbp", seed=str(seed), accuracy_last=0.88 - 0.001 * seed) for seed in range(5)]
+    ours = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(5)]
     other_steps = [run_row(method="slayer", time_steps="10", seed=str(seed)) for seed in range(3)]
     table = difference_table(results_of(*ours, *worse, *other_steps, ANN).finished).set_index("method")
     assert list(table.index) == ["ANN (ReLU)", "STBP"]
-    assert table.loc["STBP", "last epoch, points"] == "-1.10 [-1.20, -1.00]"
-    assert table.loc["STBP", "last epoch is"] == "lower"
-    assert table.loc["ANN (ReLU)", "last epoch is"] == "undecided: 3 seeds are needed"
-    assert table["n"].tolist() == [1, 3]
+    assert table.loc["STBP", "last ten epochs, points"] == "-1.20 [-1.40, -1.00]"
+    assert table.loc["STBP", "last ten epochs are"] == "lower"
+    assert table.loc["ANN (ReLU)", "last ten epochs are"] == "open: 5 seeds are needed"
+    assert table["n"].tolist() == [1, 5]
 
 
 def test_without_tssl_bp_or_on_other_terms_there_are_no_differences() -> None:
@@ -89,14 +89,14 @@ def test_without_tssl_bp_or_on_other_terms_there_are_no_differences() -> None:
 
 
 def test_the_ablation_says_what_each_variant_changes_and_does() -> None:
-    variant = [run_row(method="tssl_bp:single-filter", seed=str(seed), accuracy_last=0.90) for seed in range(3)]
-    own = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(3)]
+    variant = [run_row(method="tssl_bp:single-filter", seed=str(seed), accuracy_last=0.90) for seed in range(5)]
+    own = [run_row(seed=str(seed), accuracy_last=0.89) for seed in range(5)]
     table = ablation_table(results_of(*own, *variant, ANN).finished).set_index("variant")
     assert list(table.index) == ["(as it is)", "single-filter"]
     assert table.loc["single-filter", "changes"] == "filter_passes = 1"
-    assert table.loc["single-filter", "last epoch, points"] == "+1.00 [+1.00, +1.00]"
+    assert table.loc["single-filter", "last ten epochs, points"] == "+1.00 [+1.00, +1.00]"
     assert table.loc["single-filter", "best epoch, points"] == "+0.00 [+0.00, +0.00]"
-    assert table.loc["single-filter", "last epoch is"] == "higher"
+    assert table.loc["single-filter", "last ten epochs are"] == "higher"
     assert ablation_table(results_of(*own, ANN).finished).empty
 
 
@@ -108,6 +108,20 @@ def test_cost_is_sorted_by_accuracy_and_leaves_out_what_nobody_measured() -> Non
     assert table["method"].tolist() == ["STBP", "TSSL-BP"]
     assert table["synops"].tolist() == ["-", "1,234"]
     assert "MACs" not in table
+
+
+def test_neuron_updates_are_counted_once_a_neuron_and_time_step() -> None:
+    finished = results_of(run_row(), run_row(method="ann", time_steps="1")).finished
+    key = finished.loc[finished["method"] == "tssl_bp", "run_key"].iloc[0]
+    layers = pd.DataFrame({"run_key": [key, key], "neurons": [400, 10]})
+    table = cost_table(finished, layers).set_index("method")["neuron updates"]
+    assert table.to_dict() == {"TSSL-BP": "2,050", "ANN (ReLU)": "-"}
+    assert "neuron updates" not in cost_table(finished)
+
+
+def test_best_less_last_ten_is_by_how_much_the_choice_by_the_test_set_favours_a_method() -> None:
+    table = comparison_table(results_of(run_row(accuracy_last=0.89, accuracy_best=0.905)).finished)
+    assert table["best less last ten"].tolist() == ["1.50"]
 
 
 def test_an_unknown_method_is_in_every_table_under_its_own_name() -> None:

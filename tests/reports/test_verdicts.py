@@ -1,95 +1,82 @@
-"""The rule of verdicts at its boundaries: a hundredth of a point to either side changes the word."""
+"""The rules of verdicts at their boundaries: a hundredth of a point to either side changes the word."""
 
 import pytest
 
-from reports.statistics import Difference
-from reports.verdicts import (
-    EQUAL,
-    NEAR,
-    NEAR_BOUND,
-    Verdict,
-    judge_best,
-    judge_bound,
-    judge_difference,
-    judge_mean,
-)
+from reports.statistics import ENOUGH, FEWEST, Difference, less_one_run, less_published, mean_difference
+from reports.verdicts import MARGINS, Verdict, judge, judge_comparison
 
-REPRODUCED, PARTLY, NOT = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
+REPRODUCED, UNDECIDED, NOT = Verdict.REPRODUCED, Verdict.UNDECIDED, Verdict.NOT_REPRODUCED
+
+HALF = 2.7764451051977987  # of the interval of five differences with a standard deviation of the root of 5: t(0.975, 4)
+
+
+def five(mean: float) -> Difference:
+    return Difference(mean, 5**0.5, 5)
 
 
 @pytest.mark.parametrize(
-    ("mean", "expected"),
+    ("mean", "margin", "expected"),
     [
-        (91.00, REPRODUCED),
-        (90.00, REPRODUCED),
-        (90.00 - EQUAL, REPRODUCED),
-        (90.00 - EQUAL - 0.01, PARTLY),
-        (90.00 - NEAR, PARTLY),
-        (90.00 - NEAR - 0.01, NOT),
+        (HALF + 0.01, 0.0, REPRODUCED),
+        (HALF - 0.01, 0.0, UNDECIDED),
+        (-HALF + 0.01, 0.0, UNDECIDED),
+        (-HALF - 0.01, 0.0, NOT),
+        (HALF - 0.5 + 0.01, 0.5, REPRODUCED),
+        (HALF - 0.5 - 0.01, 0.5, UNDECIDED),
+        (-HALF - 0.5 - 0.01, 0.5, NOT),
     ],
 )
-def test_a_mean_without_spread_is_held_to_a_tenth_and_to_half_a_point(mean: float, expected: Verdict) -> None:
-    assert judge_mean([mean] * 3, 90.0, 0.0).verdict is expected
-
-
-def test_the_margin_is_twice_the_standard_error_of_the_difference_where_that_is_more() -> None:
-    spread = [89.0, 90.0, 91.0]  # standard deviation 1, so twice the standard error is 1.155
-    assert judge_mean(spread, 91.15, None).verdict is REPRODUCED
-    assert judge_mean(spread, 91.16, None).verdict is NOT
-    # Published 0.5 over five runs: 2 * sqrt(1 / 3 + 0.25 / 5) = 1.238.
-    assert judge_mean(spread, 91.23, 0.5).verdict is REPRODUCED
-    assert judge_mean(spread, 91.24, 0.5).verdict is NOT
-
-
-def test_fewer_than_three_runs_reproduce_at_most_partly_and_say_how_many_they_are() -> None:
-    two, three = judge_mean([90.0] * 2, 90.0, 0.0), judge_mean([90.0] * 3, 90.0, 0.0)
-    assert (two.verdict, two.reason) == (PARTLY, "2 seeds")
-    assert (three.verdict, three.reason) == (REPRODUCED, "")
-    short = judge_mean([80.0], 90.0, 0.1)
-    assert (short.verdict, short.reason) == (NOT, "1 seed")
-
-
-def test_a_single_run_is_taken_to_spread_as_the_published_ones() -> None:
-    # 2 * sqrt(0.3^2 + 0.3^2 / 5) = 0.657
-    assert judge_mean([89.35], 90.0, 0.3).verdict is PARTLY
-    assert judge_mean([89.34], 90.0, 0.3).verdict is NOT
-
-
-@pytest.mark.parametrize(("best", "expected"), [(89.90, REPRODUCED), (89.89, PARTLY), (89.50, PARTLY), (89.49, NOT)])
-def test_where_only_a_best_run_is_published_the_best_of_ours_is_held_to_it(best: float, expected: Verdict) -> None:
-    assert judge_best([80.0, 81.0, best], 90.0).verdict is expected
+def test_a_difference_counts_only_with_its_whole_interval(mean: float, margin: float, expected: Verdict) -> None:
+    assert judge(five(mean), margin).verdict is expected
+    assert judge_comparison(five(mean), margin, five(mean).p_value(-margin)).verdict is expected
 
 
 @pytest.mark.parametrize(
-    ("fraction", "expected"),
-    [(0.75, REPRODUCED), (0.7499, PARTLY), (0.75 - NEAR_BOUND, PARTLY), (0.6999, NOT)],
+    ("mean", "expected"), [(90.00, REPRODUCED), (89.86, REPRODUCED), (89.85, UNDECIDED), (89.84, NOT)]
 )
-def test_a_fraction_is_held_to_its_bound(fraction: float, expected: Verdict) -> None:
-    judgement = judge_bound([fraction] * 3, 0.75)
-    assert judgement.verdict is expected
-    assert judgement.difference == f"{100 * (fraction - 0.75):+.1f}"
+def test_means_without_any_spread_are_held_to_the_margin_itself(mean: float, expected: Verdict) -> None:
+    assert judge(less_published([mean] * 3, 90.0, 0.0), 0.15).verdict is expected
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "margin", "expected"),
-    [
-        (0.01, 0.50, 0.0, REPRODUCED),
-        (0.00, 0.50, 0.0, PARTLY),
-        (-0.50, 0.00, 0.0, PARTLY),
-        (-0.50, -0.01, 0.0, NOT),
-        (-0.49, -0.01, 0.5, REPRODUCED),
-        (-0.50, -0.01, 0.5, PARTLY),
-        (-0.90, -0.51, 0.5, NOT),
-    ],
-)
-def test_a_difference_counts_only_with_its_whole_interval(
-    low: float, high: float, margin: float, expected: Verdict
-) -> None:
-    assert judge_difference(Difference((low + high) / 2, low, high, 3), margin).verdict is expected
+def test_the_published_deviation_counts_as_one_of_five_runs() -> None:
+    # Ours do not spread, so the interval is t(0.975, 4) * 0.05 / sqrt(5) = 0.0621 to either side.
+    assert judge(less_published([89.913] * 3, 90.0, 0.05), 0.15).verdict is REPRODUCED
+    assert judge(less_published([89.911] * 3, 90.0, 0.05), 0.15).verdict is UNDECIDED
+    assert judge(less_published([89.789] * 3, 90.0, 0.05), 0.15).verdict is UNDECIDED
+    assert judge(less_published([89.787] * 3, 90.0, 0.05), 0.15).verdict is NOT
 
 
-def test_a_difference_without_interval_is_no_verdict() -> None:
-    nan = float("nan")
-    judgement = judge_difference(Difference(5.0, nan, nan, 2), 0.0)
-    assert judgement.verdict is Verdict.NOT_RUN
-    assert judgement.reason == "2 seeds; at least 3 decide"
+def test_a_single_published_number_is_a_run_that_spreads_as_ours() -> None:
+    ours = [89.0, 90.0, 91.0]  # t(0.975, 2) * sqrt(1 / 3 + 1) = 4.968
+    assert judge(less_one_run(ours, 90.0 - 4.97), 0.0).verdict is REPRODUCED
+    assert judge(less_one_run(ours, 90.0 - 4.96), 0.0).verdict is UNDECIDED
+
+
+def test_a_wider_spread_never_turns_undecided_into_reproduced() -> None:
+    verdicts = [judge(Difference(0.0, spread, 5), 0.15).verdict for spread in (0.01, 0.1, 0.2, 1.0)]
+    assert verdicts == [REPRODUCED, REPRODUCED, UNDECIDED, UNDECIDED]
+
+
+def test_too_few_seeds_decide_nothing_and_say_how_many_do() -> None:
+    one, two = judge(mean_difference([80.0], 90.0)), judge(mean_difference([80.0, 80.1], 90.0))
+    assert (one.verdict, one.reason) == (UNDECIDED, f"1 seed of at least {FEWEST}")
+    assert (two.verdict, two.reason) == (UNDECIDED, f"2 seeds of at least {FEWEST}")
+    four = judge_comparison(Difference(5.0, 0.1, 4), 0.0, 0.0001)
+    assert (four.verdict, four.reason) == (UNDECIDED, f"4 seeds of at least {ENOUGH}")
+
+
+def test_an_undecided_verdict_says_how_many_seeds_would_decide() -> None:
+    found = Difference(1.0, 5**0.5, 5)
+    assert judge(found).reason == "about 22 seeds would decide"
+    assert Difference(1.0, 5**0.5, 22).low > 0 > Difference(1.0, 5**0.5, 21).low
+    assert judge(Difference(0.0, 1.0, 5)).reason == "more than 1,000 seeds would be needed"
+    assert judge(less_published([90.0, 90.1, 89.9], 90.1, 1.0), 0.15).reason == "more than 1,000 seeds would be needed"
+
+
+def test_a_comparison_that_its_family_takes_back_says_so() -> None:
+    judgement = judge_comparison(five(HALF + 0.01), 0.0, 0.12)
+    assert (judgement.verdict, judgement.reason) == (UNDECIDED, "p = 0.12 after the correction for its family")
+
+
+def test_the_margins_are_those_of_the_protocol() -> None:
+    assert MARGINS == {"mnist": 0.05, "fashion_mnist": 0.15, "nmnist": 0.1, "cifar10": 0.5}
