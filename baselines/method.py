@@ -162,6 +162,9 @@ class Method(ABC):
         Frozen dataclass of what can be set; ``Parameters()`` are the defaults.
     presets : mapping
         Named parameters, chosen as ``name:preset``.
+    before : mapping
+        Parameters that came after results were kept, with the values that those had in effect: read again, they have
+        them, and keep their keys.
     """
 
     name: ClassVar[str]
@@ -169,6 +172,7 @@ class Method(ABC):
     spiking: ClassVar[bool] = True
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    before: ClassVar[Mapping[str, Any]] = {}
 
     def supports(self, spec: NetworkSpec, parameters: Any) -> str | None:
         """Why this method cannot solve `spec` with `parameters` of its own type, or None if it can."""
