@@ -28,7 +28,7 @@ from baselines.method import Method, Model, NetworkSpec
 from baselines.neurons.event_lif import EventLIF, EventLIFParams, LeakyIntegrator
 from tssl_core import Network
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SumPool
+from tssl_core.layers import SumPool, layers_with_weights
 
 Readout = Literal["max", "mean"]
 
@@ -89,10 +89,11 @@ class EventPropModel(Model):
             output_neuron=neuron if self.spiking_output else integrator,
             pool=SumPool,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(parameters.neuron.threshold),
         )
         with torch.no_grad():
-            for weight in self.parameters():
-                weight.mul_(parameters.initial_weight_scale)
+            for layer in layers_with_weights(self.network):
+                layer.weight.mul_(parameters.initial_weight_scale)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Output ``[T, B, classes]`` of images ``[B, C, H, W]``, a constant input, or spikes ``[T, B, C, H, W]``."""

@@ -43,6 +43,8 @@ class NetworkSpec:
     initial_weights : {"pytorch_default", "kaiming_normal"}
         How convolutions are initialised, see `tssl_core.layers.synapse`. The same for all methods: a method hands it on
         to its network.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised; handed on to the network by `norm_scale`.
     """
 
     architecture: Architecture
@@ -52,6 +54,17 @@ class NetworkSpec:
     events: bool = False
     sequences: bool = False
     initial_weights: InitialWeights = "pytorch_default"
+    batch_norm: bool = False
+
+    def norm_scale(self, threshold: float = 1.0) -> float | None:
+        """Return what `Network` is to scale normalised currents by, None where they are not to be normalised.
+
+        Parameters
+        ----------
+        threshold : float
+            Of the hidden neurons; 1 for activations that have none.
+        """
+        return threshold if self.batch_norm else None
 
 
 class Model(nn.Module, ABC):

@@ -99,6 +99,7 @@ class SLAYERModel(Model):
             pool=pool,
             pool_neuron=neuron if parameters.spiking_pool else None,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(parameters.neuron.threshold),
         )
         for layer in list(self.network.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):

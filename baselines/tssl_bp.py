@@ -117,6 +117,7 @@ class TSSLBPModel(Model):
             backend=backend,
             neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
             initial_weights=spec.initial_weights,
+            batch_norm=spec.batch_norm,
         )
         self._clamped = layers_with_weights(self.network)  # to look for them takes longer than to clamp a small network
 

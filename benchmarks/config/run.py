@@ -20,18 +20,18 @@ from tssl_core.layers import InitialWeights
 
 RUN_KEY_LENGTH = 16
 
-LATER_SETTINGS = ("initial_weights", "precision")
+LATER_SETTINGS = ("initial_weights", "precision", "schedule", "batch_norm")
 """Settings of `RunConfig` that came after the first results: at their default they are no part of the keys of a run, so
 that results of before keep theirs."""
 
 
 class OptimizerConfig(BaseModel):
-    """AdamW with a constant learning rate (authors' code).
+    """AdamW; in the authors' code with a constant learning rate.
 
     Attributes
     ----------
     learning_rate : float
-        Constant over the run.
+        Constant over the run, or the highest, see ``schedule`` of `RunConfig`.
     weight_decay : float
         Decoupled; 0.01 is PyTorch's default, which the authors' code leaves alone.
     grad_clip : float
@@ -79,6 +79,10 @@ class RunConfig(BaseModel):
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
     precision : {"float32", "tf32", "bfloat16", "float16"}
         Type of convolutions and matrix products on a GPU, see `benchmarks.platform.precision`; all else is in float32.
+    schedule : {"constant", "cosine"}
+        Of the learning rate over the epochs, see `benchmarks.training.schedule`.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised, see `tssl_core.normalisation`.
     """
 
     model_config = STRICT
@@ -99,6 +103,8 @@ class RunConfig(BaseModel):
     initial_weights: InitialWeights = "pytorch_default"
     protocol: str = "custom"
     precision: Precision = "tf32"
+    schedule: Literal["constant", "cosine"] = "constant"
+    batch_norm: bool = False
 
     @field_validator("dataset")
     @classmethod
@@ -188,6 +194,7 @@ class RunConfig(BaseModel):
             events=dataset.events,
             sequences=dataset.task == "sequences",
             initial_weights=self.initial_weights,
+            batch_norm=self.batch_norm,
         )
 
     def method_parameters(self) -> Any:
