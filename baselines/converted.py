@@ -19,6 +19,7 @@ from baselines.ann import ANNParameters
 from baselines.conversion import ConvertibleModel
 from baselines.method import Method, NetworkSpec
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire
+from baselines.search import Range, Space
 from tssl_core.errors import ParameterError
 
 
@@ -175,6 +176,10 @@ class Converted(Method):
     name = "converted"
     title = "Converted ANN"
     Parameters = ConvertedParameters
+    search_space: ClassVar[Space] = {
+        "percentile": Range(95, 100, log=False),
+        "initial_potential": Range(0, 0.9, log=False),
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "per-layer": {"normalisation": "layer", "initial_potential": 0.0}  # Rueckauer et al. 2017
     }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import baselines
 from baselines.discovery import discover
+from baselines.search import Space
 from tssl_core.architecture import Architecture, InputShape
 from tssl_core.errors import ParameterError
 from tssl_core.layers import InitialWeights, SpikingLayer
@@ -175,6 +176,8 @@ class Method(ABC):
         Frozen dataclass of what can be set; ``Parameters()`` are the defaults.
     presets : mapping
         Named parameters, chosen as ``name:preset``.
+    search_space : mapping of str to Range or Choice
+        Of at most three parameters, by dotted name, where ``tssl tune`` looks beside the learning rate.
     before : mapping
         Parameters that came after results were kept, with the values that those had in effect: read again, they have
         them, and keep their keys.
@@ -185,6 +188,7 @@ class Method(ABC):
     spiking: ClassVar[bool] = True
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    search_space: ClassVar[Space] = {}
     before: ClassVar[Mapping[str, Any]] = {}
 
     def supports(self, spec: NetworkSpec, parameters: Any) -> str | None:
