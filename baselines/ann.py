@@ -58,6 +58,7 @@ class ANNModel(Model):
             output_neuron=nn.Identity,
             pool=nn.AvgPool2d,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(),
         )
         with torch.no_grad():
             for layer in self.network.modules():

@@ -4,13 +4,14 @@ The neuron and the loss are those of `stbp`; surrogate and reset path are what s
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import IterativeLIFParams, Surrogate
+from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams, Surrogate
 from baselines.rate_coding import RateCodedModel, rate_cross_entropy, rate_mean_squared_error
+from baselines.search import Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class BPTT(Method):
     name = "bptt"
     title = "Surrogate BPTT"
     Parameters = BPTTParameters
+    search_space: ClassVar[Space] = SEARCH_SPACE
 
     def build(self, spec: NetworkSpec, parameters: BPTTParameters, *, backend: str = "auto") -> BPTTModel:
         """Make a freshly initialised model."""

@@ -18,7 +18,7 @@ a rise of the weights of silent neurons, and a term that draws neurons towards a
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +26,10 @@ from torch.nn import functional as F
 
 from baselines.method import Method, Model, NetworkSpec
 from baselines.neurons.event_lif import EventLIF, EventLIFParams, LeakyIntegrator
+from baselines.search import Range, Space
 from tssl_core import Network
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SumPool
+from tssl_core.layers import SumPool, layers_with_weights
 
 Readout = Literal["max", "mean"]
 
@@ -89,10 +90,11 @@ class EventPropModel(Model):
             output_neuron=neuron if self.spiking_output else integrator,
             pool=SumPool,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(parameters.neuron.threshold),
         )
         with torch.no_grad():
-            for weight in self.parameters():
-                weight.mul_(parameters.initial_weight_scale)
+            for layer in layers_with_weights(self.network):
+                layer.weight.mul_(parameters.initial_weight_scale)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Output ``[T, B, classes]`` of images ``[B, C, H, W]``, a constant input, or spikes ``[T, B, C, H, W]``."""
@@ -133,6 +135,11 @@ class EventProp(Method):
     name = "eventprop"
     title = "EventProp"
     Parameters = EventPropParameters
+    search_space: ClassVar[Space] = {
+        "neuron.threshold": Range(0.06, 1),
+        "neuron.tau_m": Range(2, 20),
+        "neuron.tau_s": Range(1, 10),
+    }
 
     def build(self, spec: NetworkSpec, parameters: EventPropParameters, *, backend: str = "auto") -> EventPropModel:
         """Make a freshly initialised model."""

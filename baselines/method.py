@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import baselines
 from baselines.discovery import discover
+from baselines.search import Space
 from tssl_core.architecture import Architecture, InputShape
 from tssl_core.errors import ParameterError
 from tssl_core.layers import InitialWeights, SpikingLayer
@@ -43,6 +44,8 @@ class NetworkSpec:
     initial_weights : {"pytorch_default", "kaiming_normal"}
         How convolutions are initialised, see `tssl_core.layers.synapse`. The same for all methods: a method hands it on
         to its network.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised; handed on to the network by `norm_scale`.
     """
 
     architecture: Architecture
@@ -52,6 +55,17 @@ class NetworkSpec:
     events: bool = False
     sequences: bool = False
     initial_weights: InitialWeights = "pytorch_default"
+    batch_norm: bool = False
+
+    def norm_scale(self, threshold: float = 1.0) -> float | None:
+        """Return what `Network` is to scale normalised currents by, None where they are not to be normalised.
+
+        Parameters
+        ----------
+        threshold : float
+            Of the hidden neurons; 1 for activations that have none.
+        """
+        return threshold if self.batch_norm else None
 
 
 class Model(nn.Module, ABC):
@@ -162,6 +176,11 @@ class Method(ABC):
         Frozen dataclass of what can be set; ``Parameters()`` are the defaults.
     presets : mapping
         Named parameters, chosen as ``name:preset``.
+    search_space : mapping of str to Range or Choice
+        Of at most three parameters, by dotted name, where ``tssl tune`` looks beside the learning rate.
+    before : mapping
+        Parameters that came after results were kept, with the values that those had in effect: read again, they have
+        them, and keep their keys.
     """
 
     name: ClassVar[str]
@@ -169,6 +188,8 @@ class Method(ABC):
     spiking: ClassVar[bool] = True
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    search_space: ClassVar[Space] = {}
+    before: ClassVar[Mapping[str, Any]] = {}
 
     def supports(self, spec: NetworkSpec, parameters: Any) -> str | None:
         """Why this method cannot solve `spec` with `parameters` of its own type, or None if it can."""

@@ -17,7 +17,7 @@ falls by a cosine; network, optimiser and epochs are the study's here.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from baselines.ann import ANNParameters
 from baselines.conversion import ConvertibleModel
 from baselines.method import Method, NetworkSpec
 from baselines.neurons.integrate_and_fire import INTEGRATE_AND_FIRE, IFParams, IntegrateAndFire
+from baselines.search import Choice, Range, Space
 from tssl_core.errors import ParameterError
 
 
@@ -151,6 +152,7 @@ class QCFS(Method):
     name = "qcfs"
     title = "QCFS"
     Parameters = QCFSParameters
+    search_space: ClassVar[Space] = {"initial_threshold": Range(0.5, 8), "levels": Choice((4, 8))}
 
     def supports(self, spec: NetworkSpec, parameters: QCFSParameters) -> str | None:
         """Static images only: a network without time has to be trained first."""

@@ -58,6 +58,7 @@ class RateCodedModel(Model):
             output_neuron=neuron if self.spiking_output else nn.Identity,
             pool=nn.AvgPool2d,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(params.threshold),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

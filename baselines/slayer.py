@@ -12,6 +12,7 @@ How the defaults differ from what was published, which is for windows of 300 ste
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from torch.nn.utils import parametrize
 
 from baselines.method import Method, Model, NetworkSpec
 from baselines.neurons.spike_response import SpikeResponseNeuron, SRMParams
+from baselines.search import Range, Space
 from tssl_core import Network
 from tssl_core.architecture import Pool
 from tssl_core.errors import ParameterError
@@ -99,6 +101,7 @@ class SLAYERModel(Model):
             pool=pool,
             pool_neuron=neuron if parameters.spiking_pool else None,
             initial_weights=spec.initial_weights,
+            norm_scale=spec.norm_scale(parameters.neuron.threshold),
         )
         for layer in list(self.network.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -128,6 +131,11 @@ class SLAYER(Method):
     name = "slayer"
     title = "SLAYER"
     Parameters = SLAYERParameters
+    search_space: ClassVar[Space] = {
+        "neuron.tau_s": Range(1, 6),
+        "true_rate": Range(0.2, 1, log=False),
+        "dense_scale": Range(0.1, 4),
+    }
     # The public examples for N-MNIST: 300 steps of 1 ms, 60 spikes of the true class and 10 of the others. They draw
     # the weights of all layers uniformly within 1 / sqrt(fan_in), times 10 or, in convolutions, 100. Fully connected
     # layers here are drawn with sqrt(6) times that standard deviation, and with initial weights `kaiming_normal`

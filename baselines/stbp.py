@@ -10,13 +10,15 @@ classes and not a sum, a factor that matters to the clipping of the gradient onl
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import IterativeLIFParams
+from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams
 from baselines.rate_coding import RateCodedModel, rate_mean_squared_error
+from baselines.search import Space
 from tssl_core.errors import ParameterError
 
 
@@ -60,6 +62,7 @@ class STBP(Method):
     name = "stbp"
     title = "STBP"
     Parameters = STBPParameters
+    search_space: ClassVar[Space] = SEARCH_SPACE
     # The public code for MNIST; its surrogate lacks a factor that is 1 at this width.
     presets = {  # noqa: RUF012
         "classic": {"threshold": 0.5, "decay": 0.2, "surrogate_width": 0.5, "normalised": False}

@@ -11,13 +11,15 @@ learning rate and networks (VGG and ResNet-19) are not here.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import IterativeLIFParams
+from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams
 from baselines.rate_coding import RateCodedModel
+from baselines.search import Space
 from tssl_core.errors import ParameterError
 
 
@@ -84,6 +86,7 @@ class TET(Method):
     name = "tet"
     title = "TET"
     Parameters = TETParameters
+    search_space: ClassVar[Space] = SEARCH_SPACE
 
     def supports(self, spec: NetworkSpec, parameters: TETParameters) -> str | None:
         """Classes only: there is no output spike whose time could be right."""

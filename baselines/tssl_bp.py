@@ -2,11 +2,12 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from baselines.method import Method, Model, NetworkSpec
+from baselines.search import Range, Space
 from baselines.tssl_bp_presets import PRESETS
 from tssl_core import (
     LIFParams,
@@ -117,6 +118,7 @@ class TSSLBPModel(Model):
             backend=backend,
             neuron_type=ResetMatrixNeuron if parameters.reset_matrix else TSSLNeuron,
             initial_weights=spec.initial_weights,
+            batch_norm=spec.batch_norm,
         )
         self._clamped = layers_with_weights(self.network)  # to look for them takes longer than to clamp a small network
 
@@ -164,6 +166,11 @@ class TSSLBP(Method):
     name = "tssl_bp"
     title = "TSSL-BP"
     Parameters = TSSLBPParameters
+    search_space: ClassVar[Space] = {
+        "lif.tau_m": Range(2.5, 20),
+        "lif.tau_s": Range(1.2, 10),
+        "lif.threshold": Range(0.3, 3),
+    }
     presets = PRESETS
 
     def supports(self, spec: NetworkSpec, parameters: TSSLBPParameters) -> str | None:

@@ -17,6 +17,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import write_atomically
 from benchmarks.study.study import config_path, read_study
+from reports import tuning
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
 from reports.load import ReportError, Results, combined, results_from_csv, results_from_mlflow, results_from_runs
@@ -221,4 +222,4 @@ def _writing(path: Path) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    return run_command_line(arguments, add=(commands.add_commands, add_commands))
+    return run_command_line(arguments, add=(commands.add_commands, tuning.add_commands, add_commands))

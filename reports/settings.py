@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from benchmarks.config.nested import differing_keys, flatten
-from benchmarks.config.run import later_defaults, parameters_of
+from benchmarks.config.run import later_defaults, parameters_before, parameters_of
 from benchmarks.tracking import CONFIG, CONFIG_COLUMNS
 from reports.cells import CELL, KEY_LENGTH
 from reports.statistics import FEWEST
@@ -226,10 +226,9 @@ def settings_in(config: str) -> dict[str, str]:
 
     What there was not yet when the run was made is at its default.
     """
-    return {
-        **LATER,
-        **{name: str(value) for name, value in flatten(json.loads(config)) if name not in CONFIG_COLUMNS},
-    }
+    kept = json.loads(config)
+    before = {PARAMETERS + name: str(value) for name, value in parameters_before(str(kept.get("method"))).items()}
+    return LATER | before | {name: str(value) for name, value in flatten(kept) if name not in CONFIG_COLUMNS}
 
 
 def _in_words(settings: Mapping[str, str], names: list[str]) -> str:

@@ -17,7 +17,7 @@ def run_fused(modules: Sequence[nn.Module], current: Tensor, gain: Tensor | None
     Parameters
     ----------
     modules : sequence of Module
-        Neurons first, then dropout, pooling, synapses and further neurons in any order.
+        Neurons or their normalisation first, then dropout, pooling, synapses and further neurons in any order.
     current : Tensor
         Of the first neurons, ``[T, B, ...]``; or, with `gain`, ``[1, B, ...]``.
     gain : Tensor, optional

@@ -11,6 +11,7 @@ from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
 from tssl_core.errors import ParameterError
 from tssl_core.fusing import run_fused
 from tssl_core.layers import InitialWeights, SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.normalisation import TimeBatchNorm
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter
 
@@ -36,6 +37,9 @@ class Network(nn.Module):
         Makes the neurons behind a pooling module; without it pooling has none.
     initial_weights : {"pytorch_default", "kaiming_normal"}
         Of convolutions, see `tssl_core.layers.synapse`.
+    norm_scale : float, optional
+        With it the currents of hidden layers are normalised over time and batch and scaled by it, see `TimeBatchNorm`:
+        the threshold of the neurons.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Network(nn.Module):
         pool: Callable[[int], nn.Module],
         pool_neuron: Callable[[], nn.Module] | None = None,
         initial_weights: InitialWeights = "pytorch_default",
+        norm_scale: float | None = None,
     ) -> None:
         super().__init__()
         before_first_neuron: OrderedDict[str, nn.Module] = OrderedDict()
@@ -72,6 +77,9 @@ class Network(nn.Module):
                 flatten = [] if isinstance(spec, Conv) else [nn.Flatten(1)]
                 part[f"{name}_synapse"] = TimeFirst(nn.Sequential(*flatten, weights))
                 make_neuron = output_neuron if is_output else neuron
+                if norm_scale is not None and not is_output:
+                    channels = spec.channels if isinstance(spec, Conv) else spec.features
+                    rest[f"{name}_norm"] = TimeBatchNorm(channels, norm_scale)
             if make_neuron is not None:
                 rest[f"{name}_neuron"] = make_neuron()
                 part = rest
@@ -88,8 +96,8 @@ class Network(nn.Module):
         x : Tensor
             ``[T, B, C, H, W]``; or, with `gain`, a constant input ``[B, C, H, W]``.
         gain : Tensor, optional
-            ``[T]``: the input in time step t is ``gain[t] x``. As everything before the first neuron is
-            linear, it is then computed once and scaled, instead of T times.
+            ``[T]``: the input in time step t is ``gain[t] x``. As everything before the first neuron, or its
+            normalisation, is linear, it is then computed once and scaled, instead of T times.
 
         Returns
         -------
@@ -122,6 +130,8 @@ class SpikingNetwork(nn.Module):
         Of every neuron, hidden and output.
     initial_weights : {"pytorch_default", "kaiming_normal"}
         See `Network`.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised, with the threshold for scale.
     """
 
     def __init__(
@@ -135,6 +145,7 @@ class SpikingNetwork(nn.Module):
         backend: str = "auto",
         neuron_type: type[TSSLNeuron] = TSSLNeuron,
         initial_weights: InitialWeights = "pytorch_default",
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.lif = lif or LIFParams()
@@ -151,6 +162,7 @@ class SpikingNetwork(nn.Module):
             output_neuron=neuron,
             pool=SumPool,
             initial_weights=initial_weights,
+            norm_scale=self.lif.threshold if batch_norm else None,
         )
 
     def forward(self, x: Tensor, time_steps: int | None = None) -> Tensor:

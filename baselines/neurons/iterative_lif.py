@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from baselines.neurons import fused
+from baselines.search import Range, Space
 from tssl_core.errors import ParameterError
 from tssl_core.kernels.fusion import NOTHING, Fusion
 from tssl_core.kernels.scan import Scan, reference_backend
@@ -31,6 +32,13 @@ from tssl_core.layers import SpikingLayer
 
 Surrogate = Literal["rectangular", "sigmoid"]
 Reset = Literal["zero", "subtract"]
+
+SEARCH_SPACE: Space = {
+    "threshold": Range(0.15, 3),
+    "decay": Range(0.1, 1, log=False),
+    "surrogate_width": Range(0.1, 3),
+}
+"""Where methods with these neurons are searched."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
 
-from baselines.method import Method, NetworkSpec, get_method
+from baselines.method import Method, NetworkSpec, available_methods, get_method
 from benchmarks.config.nested import merge
 from benchmarks.config.validation import STRICT, validate
 from benchmarks.datasets.dataset import Dataset, get_dataset
@@ -20,18 +20,18 @@ from tssl_core.layers import InitialWeights
 
 RUN_KEY_LENGTH = 16
 
-LATER_SETTINGS = ("initial_weights", "precision")
+LATER_SETTINGS = ("initial_weights", "precision", "schedule", "batch_norm")
 """Settings of `RunConfig` that came after the first results: at their default they are no part of the keys of a run, so
 that results of before keep theirs."""
 
 
 class OptimizerConfig(BaseModel):
-    """AdamW with a constant learning rate (authors' code).
+    """AdamW; in the authors' code with a constant learning rate.
 
     Attributes
     ----------
     learning_rate : float
-        Constant over the run.
+        Constant over the run, or the highest, see ``schedule`` of `RunConfig`.
     weight_decay : float
         Decoupled; 0.01 is PyTorch's default, which the authors' code leaves alone.
     grad_clip : float
@@ -79,6 +79,10 @@ class RunConfig(BaseModel):
         Rules that the numbers were made by, such as ``paper`` or ``quick``; only equal protocols compare.
     precision : {"float32", "tf32", "bfloat16", "float16"}
         Type of convolutions and matrix products on a GPU, see `benchmarks.platform.precision`; all else is in float32.
+    schedule : {"constant", "cosine"}
+        Of the learning rate over the epochs, see `benchmarks.training.schedule`.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised, see `tssl_core.normalisation`.
     """
 
     model_config = STRICT
@@ -99,6 +103,8 @@ class RunConfig(BaseModel):
     initial_weights: InitialWeights = "pytorch_default"
     protocol: str = "custom"
     precision: Precision = "tf32"
+    schedule: Literal["constant", "cosine"] = "constant"
+    batch_norm: bool = False
 
     @field_validator("dataset")
     @classmethod
@@ -163,9 +169,12 @@ class RunConfig(BaseModel):
         return _hash(self._identity("seed"))
 
     def _identity(self, *without: str) -> dict[str, Any]:
-        """All values but those of some settings, and of `LATER_SETTINGS` that are at their default."""
+        """All values but those of some settings, and those that came later and are as they were before."""
         at_default = {name for name, default in later_defaults().items() if getattr(self, name) == default}
-        return self.model_dump(mode="json", exclude={*without, *at_default})
+        before = parameters_before(self.method).items()
+        as_before = {name for name, value in before if self.parameters.get(name) == value}
+        left_out: dict[str, Any] = dict.fromkeys([*without, *at_default], True)
+        return self.model_dump(mode="json", exclude={**left_out, "parameters": as_before})
 
     @property
     def title(self) -> str:
@@ -185,6 +194,7 @@ class RunConfig(BaseModel):
             events=dataset.events,
             sequences=dataset.task == "sequences",
             initial_weights=self.initial_weights,
+            batch_norm=self.batch_norm,
         )
 
     def method_parameters(self) -> Any:
@@ -202,6 +212,12 @@ def later_defaults() -> Mapping[str, Any]:
     """Values that runs of before `LATER_SETTINGS` had in effect."""
     fields = RunConfig.model_fields
     return {name: fields[name].default for name in LATER_SETTINGS if name in fields}
+
+
+def parameters_before(name: str) -> Mapping[str, Any]:
+    """Parameters of a method that came later, with the values that runs of before had in effect; see `Method`."""
+    method = available_methods().get(name.partition(":")[0])
+    return {} if method is None else method.before
 
 
 def parameters_of(name: str, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
@@ -258,12 +274,14 @@ def validate_run(values: Mapping[str, Any]) -> RunConfig:
 def kept_run(values: Mapping[str, Any]) -> RunConfig:
     """Build the configuration that a record or results.csv keeps, with the key that the run had.
 
-    T is as it was kept: a T that nobody asked for is not 1 in the keys of methods without spikes.
+    T is as it was kept: a T that nobody asked for is not 1 in the keys of methods without spikes. Parameters that came
+    later have the values of before, see `baselines.method.Method`.
 
     Raises
     ------
     ConfigError
         See `validate_run`.
     """
-    config = validate_run(values)
+    before = {"parameters": parameters_before(str(values.get("method")))}
+    config = validate_run(merge(before, values))
     return config.model_copy(update={"time_steps": values.get("time_steps", config.time_steps)})

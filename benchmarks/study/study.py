@@ -18,6 +18,7 @@ from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.config.validation import STRICT, validate
 from benchmarks.errors import ConfigError
 from benchmarks.study.published import published_runs
+from benchmarks.study.tuned import read_tuned
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -78,6 +79,8 @@ class SweepConfig(BaseModel):
         What differs for one method, and is therefore declared here.
     rules : list of Rule
         What differs for other parts of the grid, such as a number of time steps; laid over `methods`, in order.
+    tuned : str, optional
+        File of what ``tssl tune`` found, beside this one; laid over `methods`.
     profiles : dict
         Changes by profile: ``smoke``, ``quick``, ``paper``.
     """
@@ -92,6 +95,7 @@ class SweepConfig(BaseModel):
     extends: str | None = None
     methods: dict[str, dict[str, Any]] = {}
     rules: list[Rule] = []
+    tuned: str | None = None
     profiles: dict[str, Profile] = {}
 
 
@@ -209,6 +213,8 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
     path = config_path(name_or_path)
     sweep = read_study(path)
     values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "cases", "methods"}))
+    if sweep.tuned is not None:
+        values = merge(values, {"methods": read_tuned(path.parent / sweep.tuned).methods})
     if profile in sweep.profiles:
         values = merge(values, sweep.profiles[profile].model_dump(exclude_none=True))
     for text in overrides:

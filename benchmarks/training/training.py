@@ -30,6 +30,7 @@ from benchmarks.results import EpochResult, Evaluation, RunResult
 from benchmarks.tasks.choice import task_type_of
 from benchmarks.tasks.task_type import TaskType
 from benchmarks.training.epoch_steps import EpochSteps, draw_epoch
+from benchmarks.training.schedule import set_learning_rate
 from benchmarks.training.seeding import as_global_stream, generator_for, seed_for
 from benchmarks.training.state import Draws, TrainingState
 
@@ -136,6 +137,7 @@ class Training:
         split, passes, size = self.data.train, self.data.passes, self.config.batch_size
         self.model.train()
         self.model.start_epoch(epoch)
+        set_learning_rate(self.state.optimizer, self.config, epoch)
         batches = draw_epoch(split, self.state.draws, batch_size=size, passes=passes)
         taken = steps.epoch(batches, self.model.python_state())
         progress = self.execution.progress

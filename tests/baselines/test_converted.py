@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from baselines.ann import ANNModel
-from baselines.converted import ConvertedModel, ConvertedParameters, percentile_of_positive
+from baselines.converted import ConvertedModel, ConvertedNeuron, ConvertedParameters, percentile_of_positive
 from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire, integrate_and_fire
 from benchmarks.config.execution import Execution
-from benchmarks.config.run import validate_run
+from benchmarks.config.run import kept_run, validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.samples.split import ImageSplit, Split
 from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps
@@ -137,22 +137,52 @@ def test_thresholds_and_potentials_without_meaning_are_refused() -> None:
 def test_a_percentile_worked_by_hand_leaves_zeros_out_and_is_linear_between_neighbours() -> None:
     values = torch.tensor([[0.0, 4.0, 0.0, 1.0], [3.0, -7.0, 0.0, 2.0]])
     # Of 1, 2, 3, 4: rank 3 * 0.5 = 1.5 is between 2 and 3; rank 3 * 0.9 = 2.7 between 3 and 4.
-    assert percentile_of_positive(values, 50) == 2.5
-    assert percentile_of_positive(values, 90) == pytest.approx(3.7)
-    assert percentile_of_positive(values, 100) == 4.0
-    assert percentile_of_positive(torch.tensor([5.0]), 99.9) == 5.0
-    assert percentile_of_positive(torch.zeros(3), 99.9) == 1.0
+    together = values.reshape(1, -1)
+    assert percentile_of_positive(together, 50).tolist() == [2.5]
+    assert percentile_of_positive(together, 90).tolist() == pytest.approx([3.7])
+    assert percentile_of_positive(together, 100).tolist() == [4.0]
+    # A row each: of 1, 4 and of 2, 3; of 5 alone; of nothing.
+    assert percentile_of_positive(values, 50).tolist() == [2.5, 2.5]
+    assert percentile_of_positive(values, 75).tolist() == [3.25, 2.75]
+    assert percentile_of_positive(torch.tensor([[5.0, 0.0], [0.0, 0.0], [1.0, 2.0]]), 99.9).tolist() == [
+        5.0,
+        1.0,
+        pytest.approx(1.999),
+    ]
+    for nothing in (torch.zeros(2, 3), torch.empty(2, 0)):
+        assert percentile_of_positive(nothing, 99.9).tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("percentile", [0.1, 37.0, 99.0, 99.9])
 def test_a_percentile_is_that_of_torch(percentile: float) -> None:
-    values = torch.rand(4321, generator=torch.Generator().manual_seed(0)) + 0.1
-    expected = torch.quantile(values.double(), percentile / 100).item()
-    assert percentile_of_positive(values, percentile) == pytest.approx(expected, rel=1e-6)
+    values = torch.rand(3, 4321, generator=torch.Generator().manual_seed(0)) + 0.1
+    values[1, 17:] = 0  # so that rows have their percentiles in other places
+    expected = [torch.quantile(row[row > 0].double(), percentile / 100).item() for row in values]
+    assert percentile_of_positive(values, percentile).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_conversion_of_before_is_a_preset_and_that_of_now_loses_less_in_few_steps() -> None:
+    def right(preset: str) -> float:
+        values = {"dataset": "digits", "method": preset, "architecture": NETWORK, "epochs": 1}
+        return accuracy(converted(time_steps=4, **validate_run(values).parameters), DIGITS.test, CPU, time_steps=4)
+
+    assert right("converted") > right("converted:per-layer") + 0.03
+
+
+def test_runs_of_before_there_were_thresholds_of_channels_had_one_a_layer_and_keep_their_key() -> None:
+    kept = {"initial_conv_scale": 1.0, "percentile": 99.9, "initial_potential": 0.0}
+    values = {"dataset": "digits", "method": "converted", "architecture": "9", "epochs": 1, "parameters": kept}
+    config = kept_run(values)
+    assert config.parameters["normalisation"] == "layer"
+    assert config.run_key == "af15555465a6281e"  # as before there was the setting
+    assert validate_run(values).parameters["normalisation"] == "channel"
+    assert validate_run(values).run_key != config.run_key
+    assert kept_run(config.model_dump()) == config
+    assert kept_run(validate_run(values).model_dump()) == validate_run(values)
 
 
 @pytest.mark.parametrize("parameters", [{"percentile": 0.0}, {"percentile": 101.0}, {"initial_potential": 1.0}])
-def test_parameters_without_meaning_are_refused_before_a_run(parameters: dict[str, float]) -> None:
+def test_parameters_without_meaning_are_refused_before_a_run(parameters: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match="expected"):
         ConvertedParameters(**parameters)
 
@@ -182,13 +212,31 @@ def layer_outputs(model: ANNModel, images: Tensor) -> list[Tensor]:
     return means
 
 
-def test_a_threshold_is_the_percentile_of_its_layers_activations_without_dropout() -> None:
+@pytest.mark.parametrize("normalisation", ["layer", "channel"])
+def test_a_threshold_is_the_percentile_of_its_activations_without_dropout(normalisation: str) -> None:
     images = DIGITS.train.batch(torch.arange(CALIBRATION_SAMPLES))[0]
     *hidden, _ = layer_outputs(relu_network(), images)
-    model = converted(time_steps=1, percentile=99.0)
-    thresholds = [layer.params.threshold for layer in model.modules() if isinstance(layer, IntegrateAndFire)]
-    expected = [torch.quantile(values[values > 0], 0.99) for values in hidden]
-    assert thresholds == [pytest.approx(value.item(), rel=1e-5) for value in expected]
+    model = converted(time_steps=1, percentile=99.0, normalisation=normalisation)
+    thresholds = [layer.thresholds.tolist() for layer in model.modules() if isinstance(layer, ConvertedNeuron)]
+    parts = [values.unbind(1) if normalisation == "channel" else [values] for values in hidden]
+    assert [len(values) for values in parts] == ([8, 16, 64] if normalisation == "channel" else [1, 1, 1])
+    for found, values in zip(thresholds, parts, strict=True):
+        expected = [torch.quantile(part[part > 0], 0.99).item() if (part > 0).any() else 1.0 for part in values]
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2, 5)])
+def test_channels_spike_as_layers_with_their_threshold_would(shape: tuple[int, ...]) -> None:
+    neuron = ConvertedNeuron(ConvertedParameters(), "auto").eval()
+    neuron.set_extra_state(torch.tensor([0.5, 1.0, 4.0]))
+    # Eighths and powers of two: nothing is rounded.
+    current = torch.randint(-8, 24, (9, 2, *shape), generator=torch.Generator().manual_seed(0)) / 8
+    output = neuron(current)
+    for channel, threshold in enumerate([0.5, 1.0, 4.0]):
+        alone = IntegrateAndFire(IFParams(threshold=threshold, initial_potential=0.5))(current[:, :, channel])
+        assert torch.equal(output[:, :, channel], alone)
+        assert alone.any()
+        assert neuron.spikes(output)[:, :, channel].equal(alone != 0)
 
 
 def test_rates_and_scores_converge_to_the_activations_of_the_relu_network() -> None:
@@ -196,7 +244,9 @@ def test_rates_and_scores_converge_to_the_activations_of_the_relu_network() -> N
     wanted = layer_outputs(relu_network().double(), images)
     errors = []
     for time_steps in (50, 200, 800):
-        model = converted(time_steps=time_steps, percentile=100.0).double()
+        model = converted(
+            time_steps=time_steps, percentile=100.0, normalisation="layer", initial_potential=0.0
+        ).double()
         model.calibrate([images])
         first, *_ = [layer.params.threshold for layer in model.modules() if isinstance(layer, IntegrateAndFire)]
         got = layer_outputs(model, images)

@@ -12,6 +12,7 @@ from benchmarks.config.run import validate_run
 from tssl_core import ParameterError, parse_architecture
 from tssl_core.architecture import Conv, Dense
 from tssl_core.layers import InitialWeights, SpikingLayer, synapse
+from tssl_core.normalisation import TimeBatchNorm
 
 METHODS = available_methods()
 NAMES = [
@@ -130,6 +131,29 @@ def test_methods_share_their_first_weights(name: str, initial_weights: InitialWe
     weights = [parameter for parameter in model.parameters() if parameter.dim()]
     for mine, theirs in zip(weights, expected, strict=True):
         assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_normalises_hidden_layers_to_the_threshold_where_it_is_asked_to(name: str) -> None:
+    time_steps = 20 if ":" in name else 5
+    _, plain = build(name, "6C3-P2-20", time_steps)
+    _, model = build(name, "6C3-P2-20", time_steps, batch_norm=True)
+    norms = [module for module in model.modules() if isinstance(module, TimeBatchNorm)]
+    assert [len(norm.weight) for norm in norms] == [6, 20]
+    assert not any(isinstance(module, TimeBatchNorm) for module in plain.modules())
+    parameters = dataclasses.asdict(get_method(name).Parameters())
+    if name in ("tssl_bp", "slayer", "eventprop", "stbp", "bptt", "tet"):
+        neuron = parameters.get("lif") or parameters.get("neuron") or parameters
+        assert {norm.scale for norm in norms} == {neuron["threshold"]}
+    # The weights are those of the network without, and the loss reaches them and the normalisation.
+    first = dict(plain.named_parameters())
+    own = dict(model.named_parameters())
+    assert all(torch.equal(weight, own[key]) for key, weight in first.items())
+    images = 3 * torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert all(weights_reached(model, images))
+    model.calibrate([images])
+    model.eval()
+    assert torch.equal(model(images), model(images))
 
 
 def test_the_relu_network_is_the_one_that_torch_would_build() -> None:

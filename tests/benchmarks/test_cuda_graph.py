@@ -40,6 +40,16 @@ def test_a_recorded_training_is_the_same_bit_for_bit_dropout_and_a_short_last_ba
     assert all(torch.equal(weights[name], expected_weights[name]) for name in expected_weights)
 
 
+@pytest.mark.parametrize("method", ["tssl_bp", "converted"])
+def test_a_recorded_training_is_the_same_with_cosine_and_normalisation(method: str) -> None:
+    config = config_of(method=method, epochs=3, schedule="cosine", batch_norm=True)
+    (epochs, weights), (expected_epochs, expected_weights) = (
+        trained(config, cuda_graphs=recording) for recording in (True, False)
+    )
+    assert epochs == expected_epochs
+    assert all(torch.equal(weights[name], expected_weights[name]) for name in expected_weights)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_a_recorded_training_is_the_same_in_every_precision(precision: str) -> None:
     config = config_of(precision=precision, epochs=2, optimizer={"learning_rate": 2e-3})

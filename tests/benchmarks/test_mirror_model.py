@@ -1,7 +1,7 @@
 """A trained model in MLflow: any program can load it, and what it gives is what the trained network gave."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mlflow
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.converted import ConvertedNeuron
+from baselines.converted import ConvertedNeuron, ConvertedParameters
 from benchmarks.config.execution import Execution
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.study.study import Study, cell_of
@@ -101,10 +101,13 @@ def test_a_pickled_object_in_place_of_weights_is_not_loaded(tmp_path: Path) -> N
         _load_pyfunc(str(data))
 
 
-def test_the_threshold_of_a_converted_neuron_belongs_to_its_state() -> None:
-    neuron, other = ConvertedNeuron(0.0, "reference"), ConvertedNeuron(0.0, "reference")
+@pytest.mark.parametrize("normalisation", ["channel", "layer"])
+def test_the_thresholds_of_a_converted_neuron_belong_to_its_state(normalisation: Literal["channel", "layer"]) -> None:
+    parameters = ConvertedParameters(normalisation=normalisation)
+    neuron, other = ConvertedNeuron(parameters, "reference"), ConvertedNeuron(parameters, "reference")
     other.load_state_dict(neuron.state_dict())
-    assert not other.normalised
-    neuron.normalise(torch.tensor([0.0, 0.7]), 100.0)
+    assert not other.thresholds.numel()
+    neuron.normalise(neuron.in_rows(torch.tensor([[[0.0, 0.7], [0.3, 0.9]]])))
     other.load_state_dict(neuron.state_dict())
-    assert (other.normalised, other.params.threshold) == (True, neuron.params.threshold)
+    assert neuron.thresholds.numel() == {"channel": 2, "layer": 1}[normalisation]
+    assert (other.thresholds.tolist(), other.params) == (neuron.thresholds.tolist(), neuron.params)

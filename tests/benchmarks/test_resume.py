@@ -92,6 +92,26 @@ def test_a_run_goes_on_after_any_epoch_as_if_it_had_not_been_interrupted(method:
         assert_equal_weights(resumed, whole)
 
 
+RECIPE = {"schedule": "cosine", "batch_norm": True}
+"""Settings of a run that have a state, or depend on the epoch."""
+
+
+@pytest.mark.parametrize("method", ["tssl_bp", "converted"])
+def test_a_run_with_cosine_and_normalisation_goes_on_as_if_it_had_not_been_interrupted(
+    method: str, tmp_path: Path
+) -> None:
+    whole, checkpoints = saved(tmp_path, epochs=2, method=method, **RECIPE)
+    snapshot = checkpoints.find().snapshot
+    assert snapshot is not None
+    halfway = read_checkpoint(min(checkpoints.folder.iterdir()))
+    halfway.pop("identity")
+    resumed = prepare(whole.config, EXECUTION, SHIFTED)
+    resumed.state.restore(halfway)
+    assert len(resumed.state.history) == 1
+    assert outcome(resumed) == outcome(whole)
+    assert_equal_weights(resumed, whole)
+
+
 def saved(root: Path, epochs: int = EPOCHS, **changes: Any) -> tuple[Training, RunCheckpoints]:
     """A run with so many epochs behind it, and its checkpoints."""
     config = config_of(epochs=epochs, **changes)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst
 from tssl_core.network import Network
+from tssl_core.normalisation import TimeBatchNorm
 
 Synapse: TypeAlias = nn.Conv2d | nn.Linear
 
@@ -51,7 +52,7 @@ def stages_of(model: nn.Module) -> list[Stage] | None:
     for module in (*networks[0].before_first_neuron, *networks[0].rest):
         if isinstance(module, TimeFirst):
             path += module.module if isinstance(module.module, nn.Sequential) else [module.module]
-        elif not isinstance(module, TimeConstantDropout):
+        elif not isinstance(module, TimeConstantDropout | TimeBatchNorm):  # the latter is part of the weights
             stages.append(Stage(source, tuple(path)))
             source, path = module, []
     known = SumPool | nn.AvgPool2d | nn.Flatten | nn.Conv2d | nn.Linear

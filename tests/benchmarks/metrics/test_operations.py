@@ -22,7 +22,9 @@ from tssl_core.layers import SpikingLayer, SumPool
 TIME_STEPS = 4
 
 
-def build(method: str, architecture: str, size: int = 5, *, events: bool = False, **parameters: Any) -> Model:
+def build(
+    method: str, architecture: str, size: int = 5, *, events: bool = False, batch_norm: bool = False, **parameters: Any
+) -> Model:
     """A model with lively weights, a third of them 0."""
     torch.manual_seed(0)
     spec = NetworkSpec(
@@ -31,6 +33,7 @@ def build(method: str, architecture: str, size: int = 5, *, events: bool = False
         classes=3,
         time_steps=TIME_STEPS,
         events=events,
+        batch_norm=batch_norm,
     )
     chosen = get_method(method)
     model = chosen.build(spec, replace(chosen.Parameters(), **parameters)).eval()
@@ -144,7 +147,7 @@ ARCHITECTURE = "2C3p1-P2-3C2-4"
 
 def by_hand(model: Model, batch: Tensor) -> tuple[float, float]:
     """Accumulates and multiply-accumulates a sample of `ARCHITECTURE`, one spike at a time."""
-    weights = [weight.detach().numpy() for weight in model.parameters() if weight.dim()]
+    weights = [weight.detach().numpy() for weight in model.parameters() if weight.dim() > 1]
     layers = spikes_of(model, batch)
     events = batch.dim() == 5
     first = sum(
@@ -166,7 +169,16 @@ def by_hand(model: Model, batch: Tensor) -> tuple[float, float]:
     [*itertools.product(["tssl_bp", "stbp", "slayer", "tet"], [False, True]), ("converted", False), ("qcfs", False)],
 )
 def test_spikes_times_fan_out_whatever_the_layers_exchange(method: str, events: bool) -> None:
-    model, batch = build(method, ARCHITECTURE, events=events), inputs(events=events)
+    check_by_hand(build(method, ARCHITECTURE, events=events), events=events)
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_normalisation_is_part_of_the_weights(events: bool) -> None:
+    check_by_hand(build("stbp", ARCHITECTURE, events=events, batch_norm=True), events=events)
+
+
+def check_by_hand(model: Model, *, events: bool) -> None:
+    batch = inputs(events=events)
     operations = counted(model, batch)
     synops, macs = by_hand(model, batch)
     assert synops > 50

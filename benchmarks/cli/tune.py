@@ -1,0 +1,186 @@
+"""``tssl tune``: for each method of a study the same number of trials, and the winners on fresh seeds."""
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.cli.commands import EXIT_RUN_FAILED, study_of, sweep
+from benchmarks.cli.options import SweepOptions, add_sweep_options, positive
+from benchmarks.config.nested import flatten
+from benchmarks.config.run import RunConfig
+from benchmarks.datasets.dataset import data_root
+from benchmarks.platform.atomic import write_atomically
+from benchmarks.study.study import Cell, Study
+from benchmarks.study.tuned import Tuned, best_trial
+from benchmarks.study.tuning import Trial, base_of_each_method, confirmations, derived_study, trials_of
+from benchmarks.sweep.site import load_data
+from benchmarks.tracking import Runs
+
+TRIALS, SEEDS = 24, 5
+SHARE = 6
+"""Of the training samples one in so many is held out: of 60,000 as many as there are test samples."""
+
+TUNED_FILE = "tuned.toml"
+DEFAULT_FOLDER = Path("results")
+SEARCH, CONFIRMATION = "tuning", "tuned"
+"""Suffixes of the studies that hold trials and confirmations."""
+
+ENDED = ("finished", "diverged", "failed")
+ACCURACY = "accuracy_last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions(SweepOptions):
+    """Of ``tssl tune``."""
+
+    trials: int
+    seeds: int
+    held_out: int | None
+    output: Path | None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What came of a search.
+
+    Parameters
+    ----------
+    tuned : Tuned
+        What was found.
+    confirmed : mapping of str to list of float
+        By method, test accuracies of the winner's runs that have a result, a fresh seed each.
+    folder : Path
+        Where `tuned` was written.
+    """
+
+    tuned: Tuned
+    confirmed: Mapping[str, list[float]]
+    folder: Path
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add ``tune`` to a command line."""
+    add_tune_options(subparsers).set_defaults(command=tune_command)
+
+
+def add_tune_options(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``tune``, which asks for `TuneOptions`, but not what is done with them."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "tune", help="search parameters of each method with equal budgets, on held-out samples"
+    )
+    add_sweep_options(parser)
+    parser.add_argument(
+        "--trials", type=positive, default=TRIALS, metavar="N", help="of each method (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seeds", type=positive, default=SEEDS, metavar="N", help="fresh ones for each winner (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--held-out",
+        type=positive,
+        metavar="N",
+        help=f"training samples to judge trials by (default: as the study, or one in {SHARE})",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help=f"of {TUNED_FILE} (default: {DEFAULT_FOLDER}/<study>-{SEARCH})"
+    )
+    parser.set_defaults(options=TuneOptions)
+    return parser
+
+
+def tune_command(options: TuneOptions) -> int:
+    """Search, write what was found, and confirm it."""
+    return tune(options)[0]
+
+
+def tune(options: TuneOptions) -> tuple[int, Tuning | None]:
+    """Search, write what was found, and confirm it; the exit code, and what came of it once all trials have ended.
+
+    All runs have their records and are not run again, so that the same command goes on where it was interrupted. With
+    ``--dry-run`` the trials are listed.
+    """
+    study = study_of(options)
+    bases = base_of_each_method(study)
+    held_out = options.held_out or share_of(next(iter(bases.values())), options)
+    searches = {name: trials_of(base, options.trials, held_out=held_out) for name, base in bases.items()}
+    command = study.command.replace("tssl reproduce", "tssl tune", 1) + f" --trials {options.trials}"
+    # Each trial is a kind of run: to measure all of them first would take as long as some of them do.
+    options = replace(options, no_estimate=True)
+    cells = [trial.cell for trial in chain.from_iterable(searches.values())]
+    code = sweep(derived_study(study, SEARCH, cells, command), options)
+    if options.dry_run:
+        return code, None
+    runs = Runs(options.runs)
+    tuned = what_was_found(study, searches, runs, command=command, held_out=held_out)
+    if tuned is None:
+        print(f"study {study.name}-{SEARCH}: not all trials have ended; the same command goes on")
+        return EXIT_RUN_FAILED, None
+    folder = options.output or DEFAULT_FOLDER / f"{study.name}-{SEARCH}"
+    write_atomically(folder / TUNED_FILE, tuned.to_toml().encode())
+    print(f"tuned: {(folder / TUNED_FILE).resolve()}")
+    winners = {
+        name: confirmations(bases[name], settings, held_out=held_out, seeds=options.seeds)
+        for name, settings in tuned.methods.items()
+    }
+    confirming = derived_study(study, CONFIRMATION, list(chain.from_iterable(winners.values())), command)
+    code = max(code, sweep(confirming, options)) if winners else EXIT_RUN_FAILED
+    confirmed = {name: accuracies_of(runs, confirming.name, cells) for name, cells in winners.items()}
+    for name, settings in tuned.methods.items():
+        print(summary(name, tuned.accuracies[name], settings, confirmed[name]))
+    return code, Tuning(tuned, confirmed, folder)
+
+
+def share_of(base: RunConfig, options: TuneOptions) -> int:
+    """How many samples are held out: as many as in the study, or a share of the training set."""
+    if base.held_out:
+        return base.held_out
+    train = load_data(base, data_root(options.data_root)).train
+    return max(1, min(len(train), base.train_samples or len(train)) // SHARE)
+
+
+def what_was_found(
+    study: Study, searches: Mapping[str, list[Trial]], runs: Runs, *, command: str, held_out: int
+) -> Tuned | None:
+    """Choose the best trial of each method; None as long as a trial has not come to an end."""
+    name = f"{study.name}-{SEARCH}"
+    records = [runs.find(name, trial.cell.config.run_key) for trial in chain.from_iterable(searches.values())]
+    if not all(record is not None and record.status in ENDED for record in records):
+        return None
+    accuracies = {
+        method: [accuracy_of(runs, name, trial.cell.config) for trial in trials] for method, trials in searches.items()
+    }
+    best = {method: best_trial(values) for method, values in accuracies.items()}
+    return Tuned(
+        study=study.name,
+        command=command,
+        trials=max(map(len, searches.values())),
+        held_out=held_out,
+        methods={name: dict(searches[name][trial].settings) for name, trial in best.items() if trial is not None},
+        accuracies=accuracies,
+    )
+
+
+def accuracy_of(runs: Runs, study: str, config: RunConfig) -> float:
+    """Accuracy of a run after its last epoch; NaN if it has none."""
+    record = runs.find(study, config.run_key)
+    return record.measures.get(ACCURACY, math.nan) if record is not None and record.status == "finished" else math.nan
+
+
+def accuracies_of(runs: Runs, study: str, cells: Sequence[Cell]) -> list[float]:
+    """Accuracies of the runs of some cells that have one."""
+    found = (accuracy_of(runs, study, cell.config) for cell in cells)
+    return [accuracy for accuracy in found if not math.isnan(accuracy)]
+
+
+def summary(method: str, accuracies: list[float], settings: Mapping[str, Any], confirmed: list[float]) -> str:
+    """Say in a line what was found for a method."""
+    words = ", ".join(f"{key} = {value}" for key, value in flatten(settings))
+    best = best_trial(accuracies)
+    assert best is not None
+    tested = f"{mean(confirmed):.2%} on the test set, {len(confirmed)} fresh seeds" if confirmed else "not confirmed"
+    return f"{method}: {accuracies[best]:.2%} held out in trial {best + 1} of {len(accuracies)} ({words}); {tested}"

@@ -1,0 +1,61 @@
+"""The figure and the table of a search with equal budgets."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.cli.tune import Tuning
+from benchmarks.study.tuned import Tuned
+from reports.cli import main
+from reports.tuning import page_of, tuning_curves, tuning_table
+
+TUNED = Tuned(
+    study="tiny",
+    command="tssl tune tiny",
+    trials=3,
+    held_out=1000,
+    methods={"ann": {"optimizer": {"learning_rate": 1e-3}}, "stbp": {"parameters": {"decay": 0.5}}},
+    accuracies={"ann": [0.5, 0.25, 0.75], "stbp": [math.nan, 0.9, math.nan], "slayer": [math.nan] * 3},
+)
+TUNING = Tuning(TUNED, {"ann": [0.7, 0.72], "stbp": [0.8]}, Path())
+
+
+def test_a_row_a_method_with_its_winner_the_most_accurate_on_the_test_set_first() -> None:
+    rows = tuning_table(TUNING).to_dict("records")
+    assert [row["method"] for row in rows] == ["STBP", "ANN (ReLU)", "SLAYER"]
+    assert rows[0] == {
+        "method": "STBP",
+        "test accuracy": "80.00",
+        "n": 1,
+        "held out": "90.00",
+        "best trial": "2 of 3",
+        "without a result": 2,
+        "settings": "decay = 0.5",
+    }
+    assert (rows[1]["test accuracy"], rows[1]["best trial"]) == ("71.00 ± 1.41", "3 of 3")
+    assert (rows[2]["test accuracy"], rows[2]["held out"], rows[2]["n"]) == ("-", "-", 0)
+
+
+def test_a_curve_is_the_best_so_far_and_begins_with_the_first_trial_that_has_a_result() -> None:
+    (axes,) = tuning_curves(TUNED).axes
+    curves = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+    assert set(curves) == {"ANN (ReLU)", "STBP"}
+    assert np.array_equal(curves["ANN (ReLU)"], [[1, 50], [2, 50], [2, 50], [3, 50], [3, 75]])
+    known = np.asarray(curves["STBP"])
+    assert np.array_equal(known[~np.isnan(known[:, 1])], [[2, 90], [3, 90], [3, 90]])
+
+
+def test_the_page_says_how_it_was_made_and_by_how_many_samples() -> None:
+    page = page_of(TUNING)
+    assert "Made by `tssl tune tiny`. 3 trials of each method, judged by 1,000 samples" in page
+    assert "| STBP " in page
+
+
+def test_the_command_writes_page_and_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["--profile", "smoke", "--set", "grid.time_steps=[2]", "--set", "run.architecture=12"]
+    arguments = [*small, "--trials", "2", "--seeds", "1", "--tracking-uri", "off", "--output", "out"]
+    assert main(["tune", "digits", "--only", "method=ann,stbp", *arguments]) == 0
+    assert {path.name for path in Path("out").iterdir()} == {"tuned.toml", "tuning.md", "tuning.png", "tuning.svg"}
