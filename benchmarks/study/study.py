@@ -1,6 +1,7 @@
 """A study: one TOML file that names a grid of runs, expanded into their configurations."""
 
 import itertools
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,10 @@ from benchmarks.errors import ConfigError
 from benchmarks.study.published import published_runs
 
 PROFILES = ("smoke", "quick", "paper")
+
+
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""Of a study: a folder's, and no other one's than its own."""
 
 
 class Profile(BaseModel):
@@ -83,7 +88,7 @@ class SweepConfig(BaseModel):
     """
 
     model_config = STRICT
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=NAME)
     title: str
     run: dict[str, Any]
     grid: dict[str, list[Any]]
@@ -144,7 +149,17 @@ class Study:
 
 
 def single_run(study: str, config: RunConfig, command: str) -> Study:
-    """Return a study of one run."""
+    """Return a study of one run.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot have this name.
+    """
+    if not re.fullmatch(NAME, study):
+        raise ConfigError(
+            f"the study is called {study!r}; expected letters, digits, '_', '-' and '.', no '.' or '-' first"
+        )
     return Study(study, study, config.protocol, command, (cell_of(config),))
 
 
