@@ -1,6 +1,6 @@
 """The tables of docs/atlas.md: what the authors' code had set at which date, each value with its place there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from markupsafe import Markup
@@ -59,8 +59,13 @@ def atlas_blocks() -> dict[str, str]:
     }
 
 
+def _frame(rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:
+    """Keep Markdown what is Markdown: pandas makes plain text of a column of texts."""
+    return pd.DataFrame(rows, dtype=object)
+
+
 def _versions(everything: Published) -> pd.DataFrame:
-    return pd.DataFrame(
+    return _frame(
         {
             "version": code(name),
             "date": version.date.isoformat(),
@@ -73,7 +78,7 @@ def _versions(everything: Published) -> pd.DataFrame:
 
 
 def _settings(everything: Published) -> pd.DataFrame:
-    return pd.DataFrame(
+    return _frame(
         {
             "setting": words,
             **{name: _setting(everything, version, key) for name, version in everything.versions.items()},
@@ -105,7 +110,7 @@ def _of_network(everything: Published, network: PublishedNetwork) -> pd.DataFram
         for found in [list(network.versions.items())]
         for key, words in VALUES.items()
     ]
-    return pd.DataFrame([layers, *rows])
+    return _frame([layers, *rows])
 
 
 def _address(everything: Published, version: Version, file: str, lines: str) -> str:

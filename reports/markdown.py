@@ -5,9 +5,12 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-SPECIAL = re.compile(r"[<|\n]|&(?=#?\w+;)")
-ESCAPES = {"<": "&lt;", "&": "&amp;", "|": r"\|", "\n": " "}
-"""What would be read as HTML, as the border of a cell or as the end of a row."""
+SPECIAL = re.compile(r"[<|\n]|&(?=#?\w+;)|\](?=[\[(:])")
+ESCAPES = {"<": "&lt;", "&": "&amp;", "|": r"\|", "\n": " ", "]": r"\]"}
+"""What would be read as HTML, as the border of a cell, as the end of a row or as a link."""
+
+ADDRESS = re.compile(r"(https?://|(?!//)(?![A-Za-z][\w+.-]*:))[^\s()<>]+")
+"""Of a page on the web, or a relative path: others may run something when they are followed."""
 
 
 def escape_markdown(value: object) -> Markup:
@@ -19,11 +22,22 @@ def escape_markdown(value: object) -> Markup:
 
 def code(text: str) -> Markup:
     """Return text in the letters of code, in which HTML means nothing."""
-    return Markup("`{}`".format(text.replace("|", r"\|")))
+    # More backticks than any in the text, which would else end it.
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if len(fence) > 1 else ""
+    return Markup(fence + space + " ".join(text.splitlines()).replace("|", r"\|") + space + fence)
 
 
 def link(text: str, address: str) -> Markup:
-    """Return text that leads to an address."""
+    """Return text that leads to an address.
+
+    Raises
+    ------
+    ValueError
+        If that is neither a page on the web nor a relative path.
+    """
+    if not ADDRESS.fullmatch(address):
+        raise ValueError(f"a link leads to {address!r}; expected https://, http:// or a relative path")
     return Markup(f"[{escape_markdown(text)}]({address})")
 
 

@@ -23,8 +23,10 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    # What is there is of a process that was killed, or a link that somebody else has put there; neither is written to.
+    part.unlink(missing_ok=True)
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             if durable:
                 file.flush()

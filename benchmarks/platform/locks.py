@@ -30,9 +30,11 @@ def locked(path: Path, *, waiting: Callable[[], None] | None = None, seconds: fl
     LockedError
         If another process holds it, or this one already.
     OSError
-        If the file cannot be made.
+        If the file cannot be made, or is a link.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise FileExistsError(f"{path} is a link; expected a lock file: remove it")
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0 if waiting else seconds)
@@ -51,7 +53,7 @@ def locked(path: Path, *, waiting: Callable[[], None] | None = None, seconds: fl
 
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock file `path`, be it this one."""
-    if not path.exists():
+    if path.is_symlink() or not path.exists():
         return False
     lock = FileLock(path)
     try:

@@ -1,6 +1,7 @@
 """A study: one TOML file that names a grid of runs, expanded into their configurations."""
 
 import itertools
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,10 @@ from benchmarks.study.published import published_runs
 from benchmarks.study.tuned import read_tuned
 
 PROFILES = ("smoke", "quick", "paper")
+
+
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""Of a study: a folder's, and no other one's than its own."""
 
 
 class Profile(BaseModel):
@@ -86,7 +91,7 @@ class SweepConfig(BaseModel):
     """
 
     model_config = STRICT
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=NAME)
     title: str
     run: dict[str, Any]
     grid: dict[str, list[Any]]
@@ -148,7 +153,17 @@ class Study:
 
 
 def single_run(study: str, config: RunConfig, command: str) -> Study:
-    """Return a study of one run."""
+    """Return a study of one run.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot have this name.
+    """
+    if not re.fullmatch(NAME, study):
+        raise ConfigError(
+            f"the study is called {study!r}; expected letters, digits, '_', '-' and '.', no '.' or '-' first"
+        )
     return Study(study, study, config.protocol, command, (cell_of(config),))
 
 

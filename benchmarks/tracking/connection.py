@@ -5,20 +5,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import TrackingError
+from benchmarks.tracking import sqlite_store
+from benchmarks.tracking.sqlite_store import SQLITE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
 DEFAULT_TRACKING_URI = f"{SQLITE}mlflow.db"
-
-LOCK_SECONDS = 2.0
-"""How long a locked SQLite file is waited for."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds without an attempt after one that failed; they double from one to the next."""
@@ -89,9 +86,10 @@ class Connection:
         from mlflow import MlflowClient
 
         with errors_explained(self.uri):
-            if self._client is None:
-                check_sqlite(self.uri)
-            wait_for_lock(self.uri)
+            if (path := sqlite_store.path_of(self.uri)) is not None:
+                if self._client is None:
+                    sqlite_store.prepare(path)
+                sqlite_store.wait_for_lock(path)
             if self._client is None:
                 client = MlflowClient(tracking_uri=self.uri)
                 client.search_experiments(max_results=1)
@@ -131,30 +129,12 @@ def errors_explained(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        advice = "check that it exists, is writable and has room, or name another by --tracking-uri"
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        advice = sqlite_store.advice(uri, reason)
         raise TrackingError(f"cannot use the tracking store {uri!r}: {reason}; {advice}") from error
-
-
-def check_sqlite(uri: str) -> None:
-    """Open a SQLite file once: MLflow tries for minutes to open one that it cannot, and fails with a traceback."""
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA schema_version")
-
-
-def wait_for_lock(uri: str) -> None:
-    """Wait for a SQLite file that another process is writing to, but not for as long as MLflow would."""
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE)).absolute()
-        # Opened so that a file that has gone is not made anew, and empty.
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.rollback()
 
 
 def absolute(uri: str) -> str:
     """Name a SQLite file so that it is the same from every folder."""
-    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}" if uri.startswith(SQLITE) else uri
+    path = sqlite_store.path_of(uri)
+    return uri if path is None else f"{SQLITE}{path}"

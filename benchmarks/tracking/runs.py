@@ -33,7 +33,15 @@ class Runs:
     root: Path = Path(DEFAULT_RUNS)
 
     def study_folder(self, study: str) -> Path:
-        """Folder of a study's runs."""
+        """Folder of a study's runs.
+
+        Raises
+        ------
+        TrackingError
+            If the name would lead to another folder.
+        """
+        if study in ("", ".", ".."):
+            raise TrackingError(f"a study is called {study!r}; expected the name of a study, as its folder has it")
         return self.root / quote(study, safe="")
 
     def folder(self, study: str, run_key: str) -> Path:

@@ -24,7 +24,7 @@ TWO = Study(STUDY, STUDY, "smoke", "tssl sweep", tuple(cell_of(config_of(seed=se
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.tracking.connection.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("benchmarks.tracking.sqlite_store.LOCK_SECONDS", 0.05)
     monkeypatch.setattr("benchmarks.tracking.connection.FIRST_PAUSE", 0.05)
     monkeypatch.setattr("benchmarks.tracking.mirror.INTERVAL", 0.05)
 

@@ -76,7 +76,7 @@ def test_a_model_loads_by_its_run_and_gives_the_scores_of_the_trained_network(
 def test_a_model_waits_for_its_store_beside_the_record_and_comes_once(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.tracking.connection.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("benchmarks.tracking.sqlite_store.LOCK_SECONDS", 0.05)
     runs, mirror = Runs(), Mirror(store)
     with locked(store):
         train(mirror, runs)

