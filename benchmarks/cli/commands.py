@@ -1,21 +1,11 @@
-"""The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
+"""What the ``tssl`` commands do that run things, see `benchmarks.cli.parser`."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.cli.data import add_data_command
-from benchmarks.cli.options import (
-    RunOptions,
-    StudyOptions,
-    SweepOptions,
-    TrainingOptions,
-    add_runs,
-    add_study_options,
-    add_sweep_options,
-    add_tracking_uri,
-    add_training_options,
-)
+from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
+from benchmarks.cli.options import RunOptions, StudyOptions, SweepOptions, TrainingOptions
+from benchmarks.cli.parser import SyncOptions
 from benchmarks.config.nested import merge, parse_override, read_toml
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError, DatasetError, TrackingError
@@ -27,42 +17,6 @@ from benchmarks.sweep.plan import PlannedRun, plan_of
 from benchmarks.sweep.site import Site
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import TRACKING_OFF, Mirror, Runs, open_mirror
-
-EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR = 0, 1, 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncOptions:
-    """Of ``tssl sync``."""
-
-    study: str | None
-    runs: Path
-    tracking_uri: str
-
-
-def add_commands(subparsers: Any) -> None:
-    """Add ``run``, ``sweep``, ``estimate``, ``sync`` and ``data`` to a command line."""
-    run = subparsers.add_parser("run", help="train one configuration")
-    run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
-    run.add_argument("--study", default="runs", help="that the run belongs to (default: %(default)s)")
-    add_training_options(run)
-    run.set_defaults(command=run_command, options=RunOptions, log_model=True)
-
-    sweep = subparsers.add_parser("sweep", help="run a study without making its report")
-    add_sweep_options(sweep)
-    sweep.set_defaults(command=sweep_command, options=SweepOptions)
-
-    estimate = subparsers.add_parser("estimate", help="how long a study would take here, from a few measured steps")
-    add_study_options(estimate)
-    estimate.set_defaults(command=estimate_command, options=StudyOptions)
-
-    sync = subparsers.add_parser("sync", help="bring MLflow up to date with the records of runs")
-    sync.add_argument("study", nargs="?", help="name of a study (default: all that have records)")
-    add_runs(sync)
-    add_tracking_uri(sync, "MLflow tracking URI")
-    sync.set_defaults(command=sync_command, options=SyncOptions)
-
-    add_data_command(subparsers)
 
 
 def run_command(options: RunOptions) -> int:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 import benchmarks.datasets
 from baselines.discovery import discover
 from benchmarks.datasets.samples.split import Data
-from benchmarks.datasets.sources.source import DATA_ROOT_VARIABLE as DATA_ROOT_VARIABLE
 from benchmarks.datasets.sources.source import Source, prepare
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import ConfigError
 from tssl_core.architecture import InputShape
 

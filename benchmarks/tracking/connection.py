@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
-DEFAULT_TRACKING_URI = f"{SQLITE}mlflow.db"
 
 LOCK_SECONDS = 2.0
 """How long a locked SQLite file is waited for."""

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torchvision.datasets import utils
 
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Dataset, available_datasets, data_root, get_dataset
+from benchmarks.datasets.dataset import Dataset, available_datasets, data_root, get_dataset
 from benchmarks.datasets.mnist import FILES, MNIST
 from benchmarks.datasets.samples.split import first
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import ConfigError, DatasetError
 from tests.conftest import write_mnist
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.study.study import config_path
+from benchmarks.study.file import config_path
 from reports.claims import all_claims, claims_about, read_claims
 from reports.ledger import ledger
 from reports.load import ReportError
