@@ -1,43 +1,20 @@
 """What the ``tssl`` commands do that show things, see `reports.cli`."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
-import pandas as pd
-
-from benchmarks.cli.commands import study_of, sweep
 from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.config.execution import Execution
 from benchmarks.errors import ConfigError
-from benchmarks.platform.atomic import make_writable_folder, write_atomically
+from benchmarks.platform.atomic import write_atomically
 from benchmarks.study.file import config_path, read_study
-from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions, ReproduceOptions
+from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
-from reports.load import ReportError, Results, combined, results_from_csv, results_from_mlflow, results_from_runs
+from reports.load import combined, results_from_csv, results_from_mlflow, results_from_runs
 from reports.recheck import Agreement, comparable, recheck
-from reports.render import write_report
 from reports.selection import filter_runs, results_at
-
-
-def reproduce_command(options: ReproduceOptions) -> int:
-    """Run a study and write its report, also when some of its runs failed; with ``--dry-run`` neither."""
-    study = study_of(options)
-    if options.dry_run:
-        return sweep(study, options)
-    kernels = kernel_times(options.bench) if options.bench else None
-    with _writing(folder := options.output or DEFAULT_FOLDER / study.name):
-        make_writable_folder(folder)
-    mirror = options.mirror()
-    code = sweep(study, options, mirror)
-    _write(results_from_runs(options.runs, study.name), folder, study.title, kernels)
-    if mirror is not None:
-        mirror.log_report(study.name, folder)
-    return code
+from reports.writing import write_results, writing
 
 
 def report_command(options: ReportOptions) -> int:
@@ -53,7 +30,7 @@ def report_command(options: ReportOptions) -> int:
     for condition in options.only:
         results = filter_runs(results, condition)
     kernels = kernel_times(options.bench) if options.bench else None
-    _write(results, options.output or DEFAULT_FOLDER / results.study, _title(options.study), kernels)
+    write_results(results, options.output or DEFAULT_FOLDER / results.study, _title(options.study), kernels)
     return EXIT_OK
 
 
@@ -61,7 +38,7 @@ def compare_command(options: CompareOptions) -> int:
     """Print what differs between two studies, or two commits of one, and whether it is noise."""
     text = comparison(*(read_side(name, options.runs) for name in (options.a, options.b)))
     if options.output:
-        with _writing(options.output):
+        with writing(options.output):
             write_atomically(options.output, text.encode())
     else:
         print(text, end="")
@@ -90,21 +67,3 @@ def _title(study: str) -> str:
         return read_study(config_path(study)).title
     except ConfigError:
         return study
-
-
-def _write(results: Results, folder: Path, title: str, kernels: pd.DataFrame | None) -> None:
-    """Write a report and print its path."""
-    if kernels is not None:
-        results = replace(results, kernels=kernels)
-    with _writing(folder):
-        path = write_report(results, folder, title=title)
-    print(f"report: {path.resolve()}")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say in a line that something cannot be written; what it was made from is still there."""
-    try:
-        yield
-    except OSError as error:
-        raise ReportError(f"cannot write {path}: {error}; choose another --output, no run is lost") from error

@@ -65,7 +65,7 @@ def add_commands(subparsers: Any) -> None:
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     add_sweep_options(reproduce)
     add_output(reproduce)
-    reproduce.set_defaults(command="reports.actions:reproduce_command", options=ReproduceOptions)
+    reproduce.set_defaults(command="reports.reproduce:reproduce_command", options=ReproduceOptions)
 
     report = subparsers.add_parser("report", help="write the report of a study again, from the records of its runs")
     report.add_argument("study", help="name of a study")

@@ -16,7 +16,7 @@ from benchmarks.cli.main import make_parser
 from benchmarks.cli.options import RunOptions, add_training_options, read_options
 from benchmarks.config.execution import Execution
 from benchmarks.datasets.dataset import available_datasets
-from benchmarks.results import METRIC_COLUMNS
+from benchmarks.metrics.metric import column_names
 from benchmarks.study.file import study_files
 from benchmarks.tracking import Runs
 from reports import cli
@@ -134,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_first_run(
 def test_all_that_there_is_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    assert listed == {*study_files(), *available_methods(), *available_datasets(), *METRIC_COLUMNS}
+    assert listed == {*study_files(), *available_methods(), *available_datasets(), *column_names()}
     assert main(["list", "datasets"]) == 0
     assert "tssl_bp" not in capsys.readouterr().out
 
@@ -145,7 +145,7 @@ def test_all_that_there_is_is_listed(capsys: pytest.CaptureFixture[str]) -> None
         ("digits", ["study digits: ", "7 runs of 1 epochs", "dataset digits: ", "1 x 8 x 8, images"]),
         ("tssl_bp", ["lif.tau_m ", "tssl_bp:single-filter  filter_passes=1"]),
         ("slayer:nmnist", ["method slayer:nmnist: SLAYER."]),
-        ("silent_fraction", ["metric silent_fraction: "]),
+        ("silent_fraction", ["metric silent_fraction [fraction]: pairs of a test sample"]),
         ("sequences", ["study sequences: "]),
     ],
 )
@@ -172,14 +172,14 @@ def test_the_newest_results_of_a_name_are_shown(store: str, capsys: pytest.Captu
             "--tracking-uri",
             "off",
             "--study",
-            "my own",
+            "my_own",
         ]
         assert main(run) == 0
     capsys.readouterr()
     for name, expected in (("stbp", ["stbp"]), ("digits", ["stbp", "ann"]), ("accuracy_last", ["stbp", "ann"])):
         assert main(["show", name]) == 0
-        found = [line for line in capsys.readouterr().out.splitlines() if "my own:" in line]
-        assert [line.split("my own: ")[1].split()[0] for line in found] == expected, "the newest first"
+        found = [line for line in capsys.readouterr().out.splitlines() if "my_own:" in line]
+        assert [line.split("my_own: ")[1].split()[0] for line in found] == expected, "the newest first"
         assert all("accuracy_last 0." in line for line in found)
 
 

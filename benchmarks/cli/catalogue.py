@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from baselines.method import available_methods, get_method
-from benchmarks import results
 from benchmarks.cli.main import EXIT_OK
 from benchmarks.cli.parser import ListOptions, ShowOptions
 from benchmarks.config.nested import flatten
@@ -18,6 +17,7 @@ from benchmarks.config.run import parameters_of
 from benchmarks.datasets.dataset import available_datasets
 from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
+from benchmarks.metrics.metric import column_names, metric_columns
 from benchmarks.study.file import config_path, read_study, study_files
 from benchmarks.study.study import load_study
 from benchmarks.tracking import Record, Runs
@@ -47,7 +47,7 @@ def show_command(options: ShowOptions) -> int:
         sections.append(partial(show_method, name, runs))
     if name in available_datasets():
         sections.append(partial(show_dataset, name, runs))
-    if name in results.METRIC_COLUMNS:
+    if name in column_names():
         sections.append(partial(show_metric, name, runs))
     if not sections:
         raise ConfigError(f"there is nothing called {name!r}; `tssl list` names all that there is")
@@ -75,9 +75,9 @@ def datasets() -> dict[str, str]:
 
 
 def metrics() -> dict[str, str]:
-    """What each metric is, in a line."""
+    """What each number of a run is, and its unit."""
     return {
-        name: shortened(described[0]) if (described := description_of(name)) else "" for name in results.METRIC_COLUMNS
+        column.name: shortened(column.about) + f" [{column.unit}]" * bool(column.unit) for column in metric_columns()
     }
 
 
@@ -138,8 +138,9 @@ def show_dataset(name: str, runs: Runs) -> None:
 
 
 def show_metric(name: str, runs: Runs) -> None:
-    """Print what a metric is, and its newest values."""
-    print(f"metric {name}: {' '.join(description_of(name))} Defined in docs/protocol.md.")
+    """Print what a number is, and its newest values."""
+    (column,) = (column for column in metric_columns() if column.name == name)
+    print(f"metric {name}" + f" [{column.unit}]" * bool(column.unit) + f": {column.about}")
     print_newest(runs, lambda record: name in record.measures, name)
 
 
@@ -177,16 +178,6 @@ def introduction(plugin: Any) -> str:
     """First paragraph of the module of a method or a dataset."""
     text = inspect.getdoc(sys.modules[type(plugin).__module__]) or ""
     return " ".join(text.split("\n\n")[0].split())
-
-
-def description_of(metric: str) -> tuple[str, ...]:
-    """What the class that holds a metric says of it, and of itself; nothing for those that have no class."""
-    records = [value for value in vars(results).values() if isinstance(value, type) and is_dataclass(value)]
-    for record in records:
-        text = inspect.getdoc(record) or ""
-        if found := re.search(rf"^(?:\w+, )*{metric}(?:, \w+)* : .*\n((?:    .*\n?)+)", text, re.M):
-            return " ".join(found[1].split()), f"({text.splitlines()[0]})"
-    return ()
 
 
 def shortened(text: str) -> str:

@@ -1,5 +1,6 @@
 """What the ``tssl`` commands do that run things, see `benchmarks.cli.parser`."""
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +68,8 @@ def study_of(options: StudyOptions) -> Study:
     more = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
     if options.cudnn_benchmark is not None:
         more += " --cudnn-benchmark" if options.cudnn_benchmark else " --no-cudnn-benchmark"
-    return replace(study, command=study.command + more)
+    plugins = "".join(f" --plugin {shlex.quote(str(path))}" for path in options.plugins)
+    return replace(study, command=study.command + plugins + more)
 
 
 def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> int:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from baselines.plugins import plugged_in
 from benchmarks.cli.options import read_options
 from benchmarks.cli.parser import add_commands
 from benchmarks.platform.interruption import EXIT_TERMINATED, Terminated, termination_raises
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None, *, add: Sequence[Callable[[Any]
     try:
         with termination_raises():
             options = read_options(parsed.options, parsed)
-            code: int = pkgutil.resolve_name(parsed.command)(options)
+            with plugged_in(getattr(options, "plugins", ())):
+                code: int = pkgutil.resolve_name(parsed.command)(options)
             sys.stdout.flush()
             return code
     except TSSLError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from baselines.plugins import FILES_VARIABLE
 from benchmarks.config.nested import parse_override
 from benchmarks.defaults import (
     DATA_ROOT_VARIABLE,
@@ -43,6 +44,7 @@ class TrainingOptions:
     """What every command that trains can be told; `add_training_options` says what each field is for."""
 
     overrides: list[str]
+    plugins: list[Path]
     device: str | None
     backend: str
     cuda_graphs: bool
@@ -197,6 +199,15 @@ def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> No
         default=[],
         metavar="KEY=VALUE",
         help=f"change a key of the configuration, such as {example}; may be repeated",
+    )
+    parser.add_argument(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help=f"a Python file with methods or datasets, see docs/adding.md; may be repeated (also: ${FILES_VARIABLE})",
     )
     parser.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
     parser.add_argument("--backend", default="auto", help="implementation of the neurons (default: auto)")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from baselines.plugins import offered_studies
 from benchmarks.config.nested import merge, read_toml
 from benchmarks.config.validation import STRICT, validate
 from benchmarks.errors import ConfigError
@@ -104,9 +105,9 @@ def config_path(name_or_path: str) -> Path:
 
 
 def study_files() -> dict[str, Path]:
-    """Files of the studies that come with the suite, by name."""
+    """Files of the studies that come with the suite or are offered by installed packages, by name."""
     folder = Path(str(resources.files("benchmarks") / "studies"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return offered_studies() | {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def read_study(path: Path) -> SweepConfig:
