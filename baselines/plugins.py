@@ -66,7 +66,7 @@ def plugin_modules() -> list[ModuleType]:
     PluginError
         If one cannot be imported; says why and where.
     """
-    return [*map(_module_of_file, plugin_files()), *map(_module_of_entry, metadata.entry_points(group=MODULES_GROUP))]
+    return [*map(module_of_file, plugin_files()), *map(_module_of_entry, metadata.entry_points(group=MODULES_GROUP))]
 
 
 def offered_studies() -> dict[str, Path]:
@@ -81,7 +81,14 @@ def offered_studies() -> dict[str, Path]:
 
 
 @cache
-def _module_of_file(path: Path) -> ModuleType:
+def module_of_file(path: Path) -> ModuleType:
+    """Import a file, once.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be imported; says why and where.
+    """
     # Not by the name of the file: that of a library would take its place.
     name = f"tssl_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -8,7 +8,18 @@ from typing import Any
 
 from benchmarks.cli import parser as training
 from benchmarks.cli.main import main as run_command_line
-from benchmarks.cli.options import SweepOptions, add_data_root, add_runs, add_sweep_options, positive
+from benchmarks.cli.options import (
+    SweepOptions,
+    TrainingOptions,
+    add_data_root,
+    add_jobs,
+    add_runs,
+    add_sweep_options,
+    add_training_options,
+    positive,
+    seconds,
+)
+from benchmarks.defaults import OFF
 
 DEFAULT_FOLDER = Path("results")
 
@@ -24,6 +35,18 @@ class OutputOptions:
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions(OutputOptions, SweepOptions):
     """Of ``tssl reproduce``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TryOptions(TrainingOptions):
+    """Of ``tssl try``."""
+
+    method: str
+    against: str
+    budget: float | None
+    only: list[str]
+    jobs: int
+    output: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +84,30 @@ class RecheckOptions:
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``reproduce``, ``report``, ``compare`` and ``recheck`` to a command line."""
+    """Add the commands that show things to a command line."""
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     add_sweep_options(reproduce)
     add_output(reproduce)
     reproduce.set_defaults(command="reports.reproduce:reproduce_command", options=ReproduceOptions)
+
+    attempt = subparsers.add_parser(
+        "try",
+        help="a method of your own on the protocol of a report, ranked beside its runs",
+        epilog="example: tssl try my_method.py --against digits --budget 10m",
+    )
+    attempt.add_argument("method", help="a Python file that defines one, perhaps with :preset, or the name of a method")
+    attempt.add_argument(
+        "--against",
+        required=True,
+        metavar="REPORT",
+        help="a committed report, such as digits, or a folder",
+    )
+    attempt.add_argument("--budget", type=seconds, metavar="TIME", help="such as 10m: fewer seeds or epochs, to fit it")
+    add_training_options(attempt, example="parameters.decay=0.9")
+    add_choice(attempt)
+    add_jobs(attempt)
+    attempt.add_argument("--output", type=Path, metavar="FILE", help="write the rows as CSV, too")
+    attempt.set_defaults(command="reports.trying:try_command", options=TryOptions, tracking_uri=OFF)
 
     report = subparsers.add_parser("report", help="write the report of a study again, from the records of its runs")
     report.add_argument("study", help="name of a study")

@@ -37,7 +37,7 @@ def sweep_command(options: SweepOptions) -> int:
 
 def estimate_command(options: StudyOptions) -> int:
     """Say what is left of a study costs on this machine."""
-    site, plan = plan_here(study_of(options), options)
+    site, plan = plan_here(study_of(options), options, jobs=options.jobs, limit=options.limit)
     estimate = estimate_runs(plan, site.execution, site.data_at_hand)
     print(estimate.table())
     print(estimate.in_lines(options.jobs))
@@ -80,7 +80,7 @@ def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> 
         estimating = estimating and study.profile != "smoke"  # seconds of work, which measuring would double
         mirror = mirror or options.mirror()
         return carry_out(study, options, mirror, executor=executor, limit=options.limit, estimating=estimating)
-    site, plan = plan_here(study, options)
+    site, plan = plan_here(study, options, jobs=options.jobs, limit=options.limit)
     print("\n".join(planned.line() for planned in plan))
     if estimating and not site.execution.elsewhere:
         try:
@@ -90,13 +90,15 @@ def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> 
     return EXIT_OK
 
 
-def plan_here(study: Study, options: StudyOptions) -> tuple[Site, list[PlannedRun]]:
+def plan_here(
+    study: Study, options: TrainingOptions, *, jobs: int, limit: int | None = None
+) -> tuple[Site, list[PlannedRun]]:
     """How each run of a study stands, and where it would take place: with the threads that it would have."""
     execution = options.execution()
-    if options.jobs > 1:
-        execution = replace(execution, threads=execution.threads or Processes(options.jobs).threads)
+    if jobs > 1:
+        execution = replace(execution, threads=execution.threads or Processes(jobs).threads)
     site = Site(study.name, study.command, execution, Runs(options.runs), options.fresh)
-    return site, plan_of(study, site, limit=options.limit)
+    return site, plan_of(study, site, limit=limit)
 
 
 def carry_out(study: Study, options: TrainingOptions, mirror: Mirror | None, **how: Any) -> int:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from benchmarks.config.execution import Execution
     from benchmarks.tracking import Mirror
 
+UNITS = {"s": 1, "m": 60, "h": 3600}
+"""Of durations, in seconds."""
+
 EXECUTORS = ("local", "ray")
 
 Options = TypeVar("Options", bound="DataclassInstance")
@@ -185,6 +188,11 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
         help="keep the runs with this value, such as method=stbp or seed=0,1; may be repeated, all must hold",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="run the first N of those that are not done")
+    add_jobs(parser)
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that may train several runs at a time."""
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N", help="runs at a time, a process each (default: 1)"
     )
@@ -270,3 +278,15 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as ``90``, ``90s``, ``10m`` or ``1.5h``."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        duration = float(number) * UNITS[unit]
+    except ValueError:
+        duration = 0.0
+    if not 0 < duration < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; expected one such as 90s, 10m or 1.5h")
+    return duration
