@@ -3,8 +3,11 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TypeVar
+
+from baselines.plugins import PluginError, plugin_modules
 
 T = TypeVar("T")
 
@@ -18,7 +21,7 @@ def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None 
 
 
 def discover_classes(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, type[T]]:
-    """Find every concrete subclass of `kind` that has a ``name`` and is defined in a module of `package`.
+    """Find every concrete subclass of `kind` that has a ``name``, in the modules of `package` and in `plugin_modules`.
 
     Parameters
     ----------
@@ -37,25 +40,31 @@ def discover_classes(package: ModuleType, kind: type[T], lacking: dict[str, str]
 
     Raises
     ------
-    ValueError
-        If two classes have the same name.
+    PluginError
+        If two classes have the same name, or a plug-in from elsewhere cannot be imported.
     """
     found: dict[str, type[T]] = {}
+    for module in [*_modules_of(package, lacking), *plugin_modules()]:
+        for name, value in classes_in(module, kind).items():
+            if name in found:
+                raise PluginError(f"two plug-ins are called {name!r}; the second is {value}: rename one")
+            found[name] = value
+    return dict(sorted(found.items()))
+
+
+def classes_in(module: ModuleType, kind: type[T]) -> dict[str, type[T]]:
+    """Concrete subclasses of `kind` that have a ``name`` and are defined in a module, by that name."""
+    return {value.name: value for value in vars(module).values() if _is_plugin(value, kind, module)}
+
+
+def _modules_of(package: ModuleType, lacking: dict[str, str] | None) -> Iterator[ModuleType]:
     for module_info in pkgutil.iter_modules(package.__path__):
         try:
-            module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+            yield importlib.import_module(f"{package.__name__}.{module_info.name}")
         except ModuleNotFoundError as error:
             if lacking is None or error.name is None or error.name.partition(".")[0] in OWN:
                 raise
             lacking[module_info.name] = error.name.partition(".")[0]
-            continue
-        for value in vars(module).values():
-            if not _is_plugin(value, kind, module):
-                continue
-            if value.name in found:
-                raise ValueError(f"two plug-ins are called {value.name!r}; the second is {value}: rename one")
-            found[value.name] = value
-    return dict(sorted(found.items()))
 
 
 def _is_plugin(value: object, kind: type, module: ModuleType) -> bool:

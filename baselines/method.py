@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 import baselines
 from baselines.discovery import discover
+from baselines.plugins import plugin_files
 from baselines.search import Space
 from tssl_core.architecture import Architecture, InputShape
 from tssl_core.errors import ParameterError
@@ -211,9 +213,13 @@ class Method(ABC):
         """
 
 
-@cache  # tables ask for the title of a method row by row
 def available_methods() -> Mapping[str, Method]:
-    """Every method in this package, by name."""
+    """Every method in this package and in plug-ins, by name."""
+    return _found(plugin_files())
+
+
+@cache  # tables ask for the title of a method row by row
+def _found(_: tuple[Path, ...]) -> Mapping[str, Method]:
     return MappingProxyType(discover(baselines, Method))  # type: ignore[type-abstract]
 
 

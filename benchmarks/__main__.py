@@ -2,7 +2,8 @@
 
 import sys
 
-from benchmarks.cli import commands, tune
 from benchmarks.cli.main import main
+from benchmarks.cli.parser import add_commands
+from benchmarks.cli.tune_options import add_tune
 
-sys.exit(main(add=(commands.add_commands, tune.add_commands)))
+sys.exit(main(add=(add_commands, add_tune)))

@@ -1,7 +1,6 @@
 """``tssl tune`` with a figure of held-out accuracy against trials, and a table of who is better when tuned alike."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from baselines.method import method_title
-from benchmarks.cli.tune import TuneOptions, Tuning, add_tune_options, tune
+from benchmarks.cli.tune import Tuning, tune
+from benchmarks.cli.tune_options import TuneOptions
 from benchmarks.config.nested import flatten
 from benchmarks.study.tuned import Tuned, best_so_far, best_trial
 from reports.cells import percent
@@ -30,11 +30,6 @@ Trials are draws of a scrambled Sobol' sequence, from the learning rate and from
 READING = """\
 Accuracies in percent, mean ± standard deviation. The winner of each method was trained again with *n* seeds that no
 trial had, and judged by the test set. *Held out* is the highest of all trials, and by that choice too high."""
-
-
-def add_commands(subparsers: Any) -> None:
-    """Add ``tune`` to a command line."""
-    add_tune_options(subparsers).set_defaults(command=tune_command)
 
 
 def tune_command(options: TuneOptions) -> int:

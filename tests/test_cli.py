@@ -11,8 +11,10 @@ import pytest
 from benchmarks.cli.commands import study_of
 from benchmarks.cli.main import EXIT_BROKEN_PIPE
 from benchmarks.cli.options import StudyOptions, add_study_options, read_options
-from benchmarks.datasets.mnist import MNIST, FashionMNIST
+from benchmarks.datasets.fashion_mnist import FashionMNIST
+from benchmarks.datasets.mnist import MNIST
 from benchmarks.datasets.sources import fashion_mnist_debian
+from benchmarks.datasets.sources.needed import torchvision_dataset
 from benchmarks.tracking import Runs
 from reports.cli import main
 from tests.conftest import write_mnist
@@ -90,7 +92,7 @@ def test_nonsense_is_refused_in_one_line(
 def test_a_missing_dataset_is_refused_in_one_line(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(MNIST.torchvision_class, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(torchvision_dataset("MNIST"), "mirrors", ["http://127.0.0.1:9/"])
     message = refusal(capsys, "sweep", "mnist", *SMOKE, "--data-root", str(tmp_path), "--tracking-uri", store)
     assert "Ways to get it" in message
     assert Runs().studies() == []

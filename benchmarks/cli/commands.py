@@ -1,21 +1,12 @@
-"""The ``tssl`` commands that run things; `reports.cli` adds those that show them."""
+"""What the ``tssl`` commands do that run things, see `benchmarks.cli.parser`."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+import shlex
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.cli.data import add_data_command
-from benchmarks.cli.options import (
-    RunOptions,
-    StudyOptions,
-    SweepOptions,
-    TrainingOptions,
-    add_runs,
-    add_study_options,
-    add_sweep_options,
-    add_tracking_uri,
-    add_training_options,
-)
+from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
+from benchmarks.cli.options import RunOptions, StudyOptions, SweepOptions, TrainingOptions
+from benchmarks.cli.parser import SyncOptions
 from benchmarks.config.nested import merge, parse_override, read_toml
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError, DatasetError, TrackingError
@@ -27,42 +18,6 @@ from benchmarks.sweep.plan import PlannedRun, plan_of
 from benchmarks.sweep.site import Site
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import TRACKING_OFF, Mirror, Runs, open_mirror
-
-EXIT_OK, EXIT_RUN_FAILED, EXIT_USER_ERROR = 0, 1, 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncOptions:
-    """Of ``tssl sync``."""
-
-    study: str | None
-    runs: Path
-    tracking_uri: str
-
-
-def add_commands(subparsers: Any) -> None:
-    """Add ``run``, ``sweep``, ``estimate``, ``sync`` and ``data`` to a command line."""
-    run = subparsers.add_parser("run", help="train one configuration")
-    run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
-    run.add_argument("--study", default="runs", help="that the run belongs to (default: %(default)s)")
-    add_training_options(run)
-    run.set_defaults(command=run_command, options=RunOptions, log_model=True)
-
-    sweep = subparsers.add_parser("sweep", help="run a study without making its report")
-    add_sweep_options(sweep)
-    sweep.set_defaults(command=sweep_command, options=SweepOptions)
-
-    estimate = subparsers.add_parser("estimate", help="how long a study would take here, from a few measured steps")
-    add_study_options(estimate)
-    estimate.set_defaults(command=estimate_command, options=StudyOptions)
-
-    sync = subparsers.add_parser("sync", help="bring MLflow up to date with the records of runs")
-    sync.add_argument("study", nargs="?", help="name of a study (default: all that have records)")
-    add_runs(sync)
-    add_tracking_uri(sync, "MLflow tracking URI")
-    sync.set_defaults(command=sync_command, options=SyncOptions)
-
-    add_data_command(subparsers)
 
 
 def run_command(options: RunOptions) -> int:
@@ -82,7 +37,7 @@ def sweep_command(options: SweepOptions) -> int:
 
 def estimate_command(options: StudyOptions) -> int:
     """Say what is left of a study costs on this machine."""
-    site, plan = plan_here(study_of(options), options)
+    site, plan = plan_here(study_of(options), options, jobs=options.jobs, limit=options.limit)
     estimate = estimate_runs(plan, site.execution, site.data_at_hand)
     print(estimate.table())
     print(estimate.in_lines(options.jobs))
@@ -113,7 +68,8 @@ def study_of(options: StudyOptions) -> Study:
     more = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
     if options.cudnn_benchmark is not None:
         more += " --cudnn-benchmark" if options.cudnn_benchmark else " --no-cudnn-benchmark"
-    return replace(study, command=study.command + more)
+    plugins = "".join(f" --plugin {shlex.quote(str(path))}" for path in options.plugins)
+    return replace(study, command=study.command + plugins + more)
 
 
 def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> int:
@@ -124,7 +80,7 @@ def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> 
         estimating = estimating and study.profile != "smoke"  # seconds of work, which measuring would double
         mirror = mirror or options.mirror()
         return carry_out(study, options, mirror, executor=executor, limit=options.limit, estimating=estimating)
-    site, plan = plan_here(study, options)
+    site, plan = plan_here(study, options, jobs=options.jobs, limit=options.limit)
     print("\n".join(planned.line() for planned in plan))
     if estimating and not site.execution.elsewhere:
         try:
@@ -134,13 +90,15 @@ def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> 
     return EXIT_OK
 
 
-def plan_here(study: Study, options: StudyOptions) -> tuple[Site, list[PlannedRun]]:
+def plan_here(
+    study: Study, options: TrainingOptions, *, jobs: int, limit: int | None = None
+) -> tuple[Site, list[PlannedRun]]:
     """How each run of a study stands, and where it would take place: with the threads that it would have."""
     execution = options.execution()
-    if options.jobs > 1:
-        execution = replace(execution, threads=execution.threads or Processes(options.jobs).threads)
+    if jobs > 1:
+        execution = replace(execution, threads=execution.threads or Processes(jobs).threads)
     site = Site(study.name, study.command, execution, Runs(options.runs), options.fresh)
-    return site, plan_of(study, site, limit=options.limit)
+    return site, plan_of(study, site, limit=limit)
 
 
 def carry_out(study: Study, options: TrainingOptions, mirror: Mirror | None, **how: Any) -> int:

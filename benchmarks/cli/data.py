@@ -1,67 +1,22 @@
 """The ``tssl data`` commands: what datasets there are, getting them, and checking what is on disk."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.cli.options import add_data_root
+from benchmarks.cli.parser import DataOptions, PrepareOptions, VerifyOptions
 from benchmarks.datasets.dataset import Dataset, available_datasets, data_root, get_dataset
 from benchmarks.datasets.sources.source import choose
 
 EXIT_OK, EXIT_WRONG = 0, 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListOptions:
-    """Of ``tssl data list``."""
-
-    data_root: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrepareOptions(ListOptions):
-    """Of ``tssl data prepare``."""
-
-    names: list[str]
-    source: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifyOptions(ListOptions):
-    """Of ``tssl data verify``."""
-
-    names: list[str]
-
-
 _NOWHERE = Path("/nonexistent")
 """A root without files: what is missing there is all that a dataset consists of."""
 
 
-def add_data_command(subparsers: Any) -> None:
-    """Add ``data`` with its actions to a command line."""
-    data = subparsers.add_parser("data", help="list datasets, get them, check them")
-    actions = data.add_subparsers(required=True, metavar="action")
-
-    listing = actions.add_parser("list", help="what datasets there are, and where they can be had")
-    listing.set_defaults(command=list_command, options=ListOptions)
-
-    prepare = actions.add_parser("prepare", help="get what is missing of datasets")
-    prepare.add_argument("names", nargs="+", metavar="NAME", help="a dataset, see `tssl data list`")
-    prepare.add_argument("--source", help="where to get it; by default all that need not be asked for are tried")
-    prepare.set_defaults(command=prepare_command, options=PrepareOptions)
-
-    verify = actions.add_parser("verify", help="check all that is on disk; the exit code is 1 if something is wrong")
-    verify.add_argument("names", nargs="*", metavar="NAME", help="default: all that are there")
-    verify.set_defaults(command=verify_command, options=VerifyOptions)
-
-    for action in (listing, prepare, verify):
-        add_data_root(action)
-
-
-def list_command(options: ListOptions) -> int:
+def list_command(options: DataOptions) -> int:
     """List the datasets: size on disk, sources, and whether their files are there."""
     from tabulate import tabulate  # which training does without
 

@@ -7,21 +7,31 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmarks.config.execution import Execution
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE
+from baselines.plugins import FILES_VARIABLE
+from benchmarks.config.nested import parse_override
+from benchmarks.defaults import (
+    DATA_ROOT_VARIABLE,
+    DEFAULT_CHECKPOINTS,
+    DEFAULT_RUNS,
+    DEFAULT_TRACKING_URI,
+    OFF,
+    PROFILES,
+)
 from benchmarks.errors import ConfigError
 from benchmarks.executors.executor import Executor
 from benchmarks.executors.in_process import InProcess
 from benchmarks.executors.processes import Processes
 from benchmarks.executors.ray_cluster import NEW_CLUSTER, RayCluster, import_ray
-from benchmarks.study.study import PROFILES
-from benchmarks.tracking import DEFAULT_RUNS, DEFAULT_TRACKING_URI, TRACKING_OFF, Mirror, open_mirror
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-DEFAULT_CHECKPOINTS = "checkpoints"
-OFF = "off"
+    from benchmarks.config.execution import Execution
+    from benchmarks.tracking import Mirror
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+"""Of durations, in seconds."""
+
 EXECUTORS = ("local", "ray")
 
 Options = TypeVar("Options", bound="DataclassInstance")
@@ -37,7 +47,8 @@ class TrainingOptions:
     """What every command that trains can be told; `add_training_options` says what each field is for."""
 
     overrides: list[str]
-    device: str
+    plugins: list[Path]
+    device: str | None
     backend: str
     cuda_graphs: bool
     cudnn_benchmark: bool | None
@@ -50,16 +61,23 @@ class TrainingOptions:
     log_model: bool
     system_metrics: bool
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be read, before anything slow is imported."""
+        for text in self.overrides:
+            parse_override(text)
+
     @property
     def elsewhere(self) -> bool:
         """Whether runs take place on other machines."""
         return False
 
-    def execution(self) -> Execution:
+    def execution(self) -> "Execution":
         """Where the runs take place; bars are drawn for people only."""
+        from benchmarks.config.execution import Execution
+
         return Execution(
             checkpoints=None if self.checkpoints == OFF else Path(self.checkpoints),
-            device=self.device,
+            device=self.device or Execution.device,
             backend=self.backend,
             data_root=self.data_root,
             progress=sys.stderr.isatty(),
@@ -69,8 +87,10 @@ class TrainingOptions:
             cudnn_benchmark=self.cudnn_benchmark,
         )
 
-    def mirror(self) -> Mirror | None:
+    def mirror(self) -> "Mirror | None":
         """The MLflow that is named, if one is."""
+        from benchmarks.tracking import open_mirror
+
         return open_mirror(self.tracking_uri, system_metrics=self.system_metrics)
 
 
@@ -91,6 +111,13 @@ class StudyOptions(TrainingOptions):
     only: list[str]
     limit: int | None
     jobs: int
+
+    def __post_init__(self) -> None:
+        """Refuse also a study that is not there or whose file is not valid."""
+        from benchmarks.study.file import config_path, read_study
+
+        super().__post_init__()
+        read_study(config_path(self.study))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +151,7 @@ class SweepOptions(StudyOptions):
                 )
             address = self.address or NEW_CLUSTER
             import_ray(address)
-            on_gpu = self.device.startswith("cuda")
+            on_gpu = self.execution().device.startswith("cuda")
             return RayCluster(
                 address=address,
                 cpus_per_run=self.cpus_per_run or self.threads or 1,
@@ -152,7 +179,7 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     """Ask for `StudyOptions`."""
     parser.add_argument("study", help="name of a study that comes with the suite, or the path of a .toml file")
     parser.add_argument("--profile", choices=PROFILES, help="default: paper with a CUDA device, else quick")
-    add_training_options(parser)
+    add_training_options(parser, example="run.epochs=3 or 'grid.method=[\"stbp\"]'")
     parser.add_argument(
         "--only",
         action="append",
@@ -161,34 +188,46 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
         help="keep the runs with this value, such as method=stbp or seed=0,1; may be repeated, all must hold",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="run the first N of those that are not done")
+    add_jobs(parser)
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that may train several runs at a time."""
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N", help="runs at a time, a process each (default: 1)"
     )
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Ask for `TrainingOptions`."""
-    defaults = Execution()
+def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> None:
+    """Ask for `TrainingOptions`; `example` is a setting that the command takes."""
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a key of the configuration, such as run.epochs=3; may be repeated",
+        help=f"change a key of the configuration, such as {example}; may be repeated",
     )
-    parser.add_argument("--device", default=defaults.device, help="torch device (default: %(default)s)")
-    parser.add_argument("--backend", default=defaults.backend, help="implementation of the neurons (default: auto)")
+    parser.add_argument(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help=f"a Python file with methods or datasets, see docs/adding.md; may be repeated (also: ${FILES_VARIABLE})",
+    )
+    parser.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
+    parser.add_argument("--backend", default="auto", help="implementation of the neurons (default: auto)")
     parser.add_argument(
         "--cuda-graphs",
         action=BooleanOptionalAction,
-        default=defaults.cuda_graphs,
+        default=True,
         help="on a GPU, record a training step and replay it, which takes Python less time",
     )
     parser.add_argument(
         "--cudnn-benchmark",
         action=BooleanOptionalAction,
-        default=defaults.cudnn_benchmark,
         help="on a GPU, let cuDNN time its deterministic algorithms and keep the fastest, which other processes may "
         "not choose (default: for a precision of 16 bits)",
     )
@@ -204,7 +243,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     )
     add_data_root(parser)
     add_runs(parser)
-    add_tracking_uri(parser, f"MLflow tracking URI, or {TRACKING_OFF!r}")
+    add_tracking_uri(parser, f"MLflow tracking URI, or {OFF!r}")
     parser.add_argument(
         "--log-model", action=BooleanOptionalAction, default=False, help="keep trained models; default: only tssl run"
     )
@@ -239,3 +278,15 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as ``90``, ``90s``, ``10m`` or ``1.5h``."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        duration = float(number) * UNITS[unit]
+    except ValueError:
+        duration = 0.0
+    if not 0 < duration < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; expected one such as 90s, 10m or 1.5h")
+    return duration

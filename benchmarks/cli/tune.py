@@ -1,6 +1,5 @@
 """``tssl tune``: for each method of a study the same number of trials, and the winners on fresh seeds."""
 
-import argparse
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +8,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.cli.commands import EXIT_RUN_FAILED, study_of, sweep
-from benchmarks.cli.options import SweepOptions, add_sweep_options, positive
+from benchmarks.cli.commands import study_of, sweep
+from benchmarks.cli.main import EXIT_RUN_FAILED
+from benchmarks.cli.tune_options import CONFIRMATION, DEFAULT_FOLDER, SEARCH, SHARE, TUNED_FILE, TuneOptions
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import data_root
@@ -21,27 +21,8 @@ from benchmarks.study.tuning import Trial, base_of_each_method, confirmations, d
 from benchmarks.sweep.site import load_data
 from benchmarks.tracking import Runs
 
-TRIALS, SEEDS = 24, 5
-SHARE = 6
-"""Of the training samples one in so many is held out: of 60,000 as many as there are test samples."""
-
-TUNED_FILE = "tuned.toml"
-DEFAULT_FOLDER = Path("results")
-SEARCH, CONFIRMATION = "tuning", "tuned"
-"""Suffixes of the studies that hold trials and confirmations."""
-
 ENDED = ("finished", "diverged", "failed")
 ACCURACY = "accuracy_last"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuneOptions(SweepOptions):
-    """Of ``tssl tune``."""
-
-    trials: int
-    seeds: int
-    held_out: int | None
-    output: Path | None
 
 
 @dataclass(frozen=True)
@@ -61,36 +42,6 @@ class Tuning:
     tuned: Tuned
     confirmed: Mapping[str, list[float]]
     folder: Path
-
-
-def add_commands(subparsers: Any) -> None:
-    """Add ``tune`` to a command line."""
-    add_tune_options(subparsers).set_defaults(command=tune_command)
-
-
-def add_tune_options(subparsers: Any) -> argparse.ArgumentParser:
-    """Add ``tune``, which asks for `TuneOptions`, but not what is done with them."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "tune", help="search parameters of each method with equal budgets, on held-out samples"
-    )
-    add_sweep_options(parser)
-    parser.add_argument(
-        "--trials", type=positive, default=TRIALS, metavar="N", help="of each method (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seeds", type=positive, default=SEEDS, metavar="N", help="fresh ones for each winner (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--held-out",
-        type=positive,
-        metavar="N",
-        help=f"training samples to judge trials by (default: as the study, or one in {SHARE})",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help=f"of {TUNED_FILE} (default: {DEFAULT_FOLDER}/<study>-{SEARCH})"
-    )
-    parser.set_defaults(options=TuneOptions)
-    return parser
 
 
 def tune_command(options: TuneOptions) -> int:

@@ -35,7 +35,7 @@ def parse_override(text: str) -> dict[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not all(key.strip().split(".")):
-        raise ConfigError(f"cannot read override {text!r}; expected key=value, such as run.epochs=3")
+        raise ConfigError(f"cannot read override {text!r}; expected key=value, such as epochs=3")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationInfo, create_model, field_valid
 
 from baselines.method import Method, NetworkSpec, available_methods, get_method
 from benchmarks.config.nested import merge
-from benchmarks.config.validation import STRICT, validate
+from benchmarks.config.validation import STRICT, refuse_unknown, validate
 from benchmarks.datasets.dataset import Dataset, get_dataset
 from benchmarks.platform.precision import Precision
 from tssl_core.architecture import parse_architecture
@@ -234,8 +234,8 @@ def parameters_of(name: str, given: Mapping[str, Any] = MappingProxyType({})) ->
     ------
     ParameterError
         If there is no such method or preset.
-    pydantic.ValidationError
-        If a parameter is unknown or its value is none for it.
+    ConfigError, pydantic.ValidationError
+        If a parameter is unknown, or its value is none for it.
     """
     method = get_method(name)
     preset = method.presets.get(name.partition(":")[2], {})
@@ -249,6 +249,7 @@ def _hash(values: Mapping[str, Any]) -> str:
 
 def _validated(owner: Method | Dataset, given: Mapping[str, Any]) -> Any:
     """Let pydantic build a method's or dataset's dataclass, nested ones included, strictly and without unknown keys."""
+    refuse_unknown(owner.Parameters, given)
     holder = _holder_of(owner.name, owner.Parameters)
     # By way of JSON, as strict validation of Python objects would ask for a finished dataclass.
     return dict(holder.model_validate_json(json.dumps({"parameters": dict(given)})))["parameters"]

@@ -1,7 +1,8 @@
 """Configuration models, validated strictly, with errors that fit in a line."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +21,23 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
         raise ConfigError("; ".join(_one_line(details, model) for details in error.errors())) from error
 
 
+def refuse_unknown(kind: type, given: Mapping[str, Any], prefix: str = "") -> None:
+    """Refuse keys that a dataclass, or one in it, does not have.
+
+    Raises
+    ------
+    ConfigError
+        Names the key and those that there are.
+    """
+    known = get_type_hints(kind)
+    for key, value in given.items():
+        if key not in known:
+            expected = f"expected one of {', '.join(known)}" if known else "there is nothing to set"
+            raise ConfigError(f"unknown key {prefix + key!r}; {expected}")
+        if isinstance(value, Mapping) and is_dataclass(known[key]):
+            refuse_unknown(known[key], value, f"{prefix}{key}.")
+
+
 def _one_line(details: Any, model: type[BaseModel]) -> str:
     parts = [str(part) for part in details["loc"]]
     if parts[0] in ("parameters", "dataset_parameters"):
@@ -27,12 +45,19 @@ def _one_line(details: Any, model: type[BaseModel]) -> str:
         parts = [parts[0], *(part for part in parts[1:2] if part != "parameters"), *parts[2:]]
     key = ".".join(parts)
     match details["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            known = f"; expected one of {', '.join(model.model_fields)}" if "." not in key else ""
-            return f"unknown key {key!r}{known}"
+        case "extra_forbidden":
+            return f"unknown key {key!r}; expected one of {', '.join(_table(model, parts[:-1]).model_fields)}"
         case "missing":
             return f"{key!r} is missing"
         case "value_error":
             return f"{key}: {details['ctx']['error']}"
         case _:
             return f"{key} is {details['input']!r}: {details['msg'].lower()}"
+
+
+def _table(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
+    """Model of the table at `path`."""
+    for part in path:
+        kind = model.model_fields[part].annotation
+        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else model
+    return model

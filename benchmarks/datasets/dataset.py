@@ -5,15 +5,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import benchmarks.datasets
-from baselines.discovery import discover
+from baselines.discovery import classes_in, discover_classes
+from baselines.plugins import plugin_files
 from benchmarks.datasets.samples.split import Data
-from benchmarks.datasets.sources.source import DATA_ROOT_VARIABLE as DATA_ROOT_VARIABLE
 from benchmarks.datasets.sources.source import Source, prepare
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import ConfigError
 from tssl_core.architecture import InputShape
 
@@ -121,16 +124,34 @@ def _user_cache() -> Path:
 
 
 @cache
-def _found() -> tuple[Mapping[str, Dataset], Mapping[str, str]]:
+def _found(_: tuple[Path, ...]) -> tuple[Mapping[str, Dataset], Mapping[str, str]]:
     """Datasets by name, and files of this package that need what is not installed."""
     lacking: dict[str, str] = {}
-    datasets = discover(benchmarks.datasets, Dataset, lacking)  # type: ignore[type-abstract]
-    return MappingProxyType(datasets), MappingProxyType(lacking)
+    classes = discover_classes(benchmarks.datasets, Dataset, lacking)  # type: ignore[type-abstract]
+    return MappingProxyType({name: _made(found) for name, found in classes.items()}), MappingProxyType(lacking)
+
+
+@cache
+def _made(kind: type[Dataset]) -> Dataset:
+    return kind()
+
+
+@cache
+def _in_its_own_file(name: str) -> Dataset | None:
+    """A dataset whose file has its name, without importing what others need, which takes seconds."""
+    if not name.isidentifier() or find_spec(f"{benchmarks.datasets.__name__}.{name}") is None:
+        return None
+    try:
+        module = import_module(f"{benchmarks.datasets.__name__}.{name}")
+    except ModuleNotFoundError:
+        return None  # said when all are looked through
+    found = classes_in(module, Dataset).get(name)  # type: ignore[type-abstract]
+    return None if found is None else _made(found)
 
 
 def available_datasets() -> Mapping[str, Dataset]:
-    """Every dataset in this package by name, but for those that need a package which is not installed."""
-    return _found()[0]
+    """Every dataset here and in plug-ins by name, but for those that need a package which is not installed."""
+    return _found(plugin_files())[0]
 
 
 def get_dataset(name: str) -> Dataset:
@@ -141,9 +162,11 @@ def get_dataset(name: str) -> Dataset:
     ConfigError
         If there is no such dataset; the message lists those that there are.
     """
+    if (dataset := _in_its_own_file(name)) is not None:
+        return dataset
     datasets = available_datasets()
     if name not in datasets:
-        lacking = ", ".join(f"those of {file}.py need {package}" for file, package in _found()[1].items())
+        lacking = ", ".join(f"those of {file}.py need {pkg}" for file, pkg in _found(plugin_files())[1].items())
         more = f" ({lacking}, which is not installed)" if lacking else ""
         raise ConfigError(f"unknown dataset {name!r}; expected one of {', '.join(datasets)}{more}")
     return datasets[name]

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.datasets import load_digits
 
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.datasets.sources.needed import needed
 
 TEST_SAMPLES = 360
 MEAN, STD, WHITE = (0.305,), (0.376,), 16
@@ -28,7 +28,7 @@ class Digits(Dataset):
     def load(self, root: Path, *, parameters: Any = None, time_steps: int = 1) -> Data:
         """Read the images that come with scikit-learn."""
         del root, parameters, time_steps
-        bunch = load_digits()
+        bunch = needed("sklearn.datasets", package="scikit-learn").load_digits()
         images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
         labels = torch.from_numpy(bunch.target).to(torch.int64)
         train = ImageSplit(images[:-TEST_SAMPLES], labels[:-TEST_SAMPLES], MEAN, STD, WHITE)

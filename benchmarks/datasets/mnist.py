@@ -1,4 +1,4 @@
-"""MNIST and FashionMNIST: four IDX files each, read by torchvision."""
+"""MNIST, and whatever else is in its format: four IDX files, read by torchvision."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,12 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from torchvision import datasets as torchvision_datasets
-
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.samples.split import Data, ImageSplit
-from benchmarks.datasets.sources.fashion_mnist_debian import FetchedPackage, InstalledPackage
 from benchmarks.datasets.sources.mnist_wheel import MNISTWheel
+from benchmarks.datasets.sources.needed import torchvision_dataset
 from benchmarks.datasets.sources.torchvision_download import TorchvisionDownload
 from benchmarks.errors import DatasetError
 
@@ -64,19 +62,19 @@ class IDXDataset(Dataset):
 
     Attributes
     ----------
-    torchvision_class : type
-        Reads it.
+    torchvision_name : str
+        Of torchvision's class that reads it, and of its folder.
     md5 : mapping
         MD5 sums of the published files, by name.
     """
 
     input_shape = (1, 28, 28)
-    torchvision_class: ClassVar[type[torchvision_datasets.MNIST]]
+    torchvision_name: ClassVar[str]
     md5: ClassVar[Mapping[str, str]]
 
     def folder(self, root: Path) -> Path:
         """Folder of the four files, ``<root>/<torchvision's class name>/raw``."""
-        return root / self.torchvision_class.__name__ / "raw"
+        return root / self.torchvision_name / "raw"
 
     def missing(self, root: Path) -> list[Path]:
         """Those of the four files that are not there."""
@@ -117,7 +115,7 @@ class IDXDataset(Dataset):
         if samples != labels:
             counts = f"{images_file} has {samples:,} images, but {labels_file} {labels:,} labels"
             raise DatasetError(f"{counts}; fetch both again")
-        data = self.torchvision_class(root, train=part == "train")
+        data = torchvision_dataset(self.torchvision_name)(root, train=part == "train")
         if tuple(data.data.shape[1:]) != self.input_shape[1:]:
             raise DatasetError(
                 f"{images_file} has images of {tuple(data.data.shape[1:])} pixels, expected {self.input_shape[1:]}"
@@ -132,30 +130,13 @@ class MNIST(IDXDataset):
 
     name = "mnist"
     title = "MNIST"
-    torchvision_class = torchvision_datasets.MNIST
-    sources = (TorchvisionDownload(torchvision_datasets.MNIST), MNISTWheel())
+    torchvision_name = "MNIST"
+    sources = (TorchvisionDownload("MNIST"), MNISTWheel())
     md5 = MappingProxyType(
         {
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
             "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
             "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
             "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-        }
-    )
-
-
-class FashionMNIST(IDXDataset):
-    """70,000 pictures of clothing of 28 x 28 pixels."""
-
-    name = "fashion_mnist"
-    title = "FashionMNIST"
-    torchvision_class = torchvision_datasets.FashionMNIST
-    sources = (InstalledPackage(), TorchvisionDownload(torchvision_datasets.FashionMNIST), FetchedPackage())
-    md5 = MappingProxyType(
-        {
-            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
         }
     )

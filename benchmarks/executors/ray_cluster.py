@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines.plugins import FILES_VARIABLE
 from benchmarks.errors import ConfigError, ExecutorError
 from benchmarks.executors.executor import CarryOut, Job, Outcome, after_loss, perform
 from benchmarks.executors.processes import PATIENCE
@@ -95,7 +96,8 @@ class RayCluster:
         ray = import_ray(self.address)
         options: dict[str, Any] = {"address": self.address, "logging_level": "warning"}
         # Workers do not inherit it; where there is no such folder, what is installed there is used.
-        options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(SOURCES)}}
+        plugins = os.environ.get(FILES_VARIABLE, "")
+        options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(SOURCES), FILES_VARIABLE: plugins}}
         if self.address == NEW_CLUSTER:
             options |= {"num_cpus": self.cpus, "include_dashboard": False, "_node_ip_address": LOOPBACK}
         before = signal.getsignal(signal.SIGTERM)

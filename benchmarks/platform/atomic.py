@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -35,3 +36,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def make_writable_folder(folder: Path) -> None:
+    """Make a folder and see that a file can be written there, before hours are spent on what is to be written.
+
+    Raises
+    ------
+    OSError
+        If it cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass

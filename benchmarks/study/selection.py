@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import RunConfig
 from benchmarks.errors import ConfigError
-from benchmarks.study.study import Cell, Study, values_at
+from benchmarks.study.file import values_at
+from benchmarks.study.study import Cell, Study
 
 
 def select_cells(study: Study, conditions: Sequence[str]) -> Study:
@@ -33,6 +34,8 @@ def select_cells(study: Study, conditions: Sequence[str]) -> Study:
         if not equals or not key:
             raise ConfigError(f"cannot read {condition!r}; expected KEY=VALUE or KEY=VALUE,VALUE, such as method=stbp")
         wanted = [value.strip() for value in text.split(",")]
+        if len(set(wanted)) < len(wanted):
+            raise ConfigError(f"{condition!r} names a value twice; expected each once")
         _check(study, key, wanted)
         cells = [cell for cell in cells if any(_has(cell, key, value) for value in wanted)]
     if not cells:

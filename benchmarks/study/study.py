@@ -5,103 +5,20 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
 
 from baselines.method import get_method
 from benchmarks.config.execution import Execution
-from benchmarks.config.nested import differing_keys, flatten, merge, nested, parse_override, read_toml
+from benchmarks.config.nested import differing_keys, flatten, merge, nested, parse_override
 from benchmarks.config.run import RunConfig, validate_run
-from benchmarks.config.validation import STRICT, validate
+from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
+from benchmarks.study.file import NAME, Rule, config_path, read_study
 from benchmarks.study.published import published_runs
 from benchmarks.study.tuned import read_tuned
-
-PROFILES = ("smoke", "quick", "paper")
-
-
-NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""Of a study: a folder's, and no other one's than its own."""
-
-
-class Profile(BaseModel):
-    """Changes that turn a study into a shorter or longer one."""
-
-    model_config = STRICT
-    run: dict[str, Any] = {}
-    grid: dict[str, list[Any]] = {}
-    cases: list[dict[str, Any]] | None = Field(default=None, min_length=1)
-
-
-class Rule(BaseModel):
-    """What differs for some runs of the grid.
-
-    Attributes
-    ----------
-    match : dict
-        Dotted keys of `RunConfig` and the values that a run must have; methods are compared without their preset.
-    run : dict
-        Changes to such a run.
-    """
-
-    model_config = STRICT
-    match: dict[str, Any]
-    run: dict[str, Any]
-
-    def applies_to(self, run: Mapping[str, Any]) -> bool:
-        """Whether a run, given as nested tables, has all the values."""
-        return all(value in values_at(run, key) for key, value in self.match.items())
-
-
-class SweepConfig(BaseModel):
-    """A study as its TOML file describes it.
-
-    Attributes
-    ----------
-    name : str
-        Of the study; MLflow's experiment and the folder of the report.
-    title : str
-        Headline of the report.
-    run : dict
-        What every run shares, keys of `RunConfig`.
-    grid : dict
-        Values to be combined, dotted keys of `RunConfig`.
-    cases : list of dict
-        Keys of `RunConfig` that change together; the grid is run for each case. For studies of several things of which
-        one is varied at a time. A profile that has cases has its own instead. A case may have ``labels``, names by
-        which its runs are chosen.
-    published : dict, optional
-        Dated configurations of the authors' code to start from, all or those of a ``network`` and ``version``, see
-        `benchmarks.study.published`; these are their labels, too. The study is run for each, and all that it says is
-        laid over it.
-    extends : str, optional
-        Another study, by path or name, whose file this one is laid over.
-    methods : dict
-        What differs for one method, and is therefore declared here.
-    rules : list of Rule
-        What differs for other parts of the grid, such as a number of time steps; laid over `methods`, in order.
-    tuned : str, optional
-        File of what ``tssl tune`` found, beside this one; laid over `methods`.
-    profiles : dict
-        Changes by profile: ``smoke``, ``quick``, ``paper``.
-    """
-
-    model_config = STRICT
-    name: str = Field(pattern=NAME)
-    title: str
-    run: dict[str, Any]
-    grid: dict[str, list[Any]]
-    cases: list[dict[str, Any]] = Field(default=[{}], min_length=1)
-    published: dict[str, str] | None = None
-    extends: str | None = None
-    methods: dict[str, dict[str, Any]] = {}
-    rules: list[Rule] = []
-    tuned: str | None = None
-    profiles: dict[str, Profile] = {}
 
 
 @dataclass(frozen=True)
@@ -183,24 +100,6 @@ def default_profile(execution: Execution) -> str:
     return "paper" if torch.device(execution.device).type == "cuda" else "quick"
 
 
-def config_path(name_or_path: str) -> Path:
-    """Find a study's file: a path, or the name of one that comes with the suite.
-
-    Raises
-    ------
-    ConfigError
-        If there is neither; lists the names that there are.
-    """
-    if name_or_path.endswith(".toml"):
-        return Path(name_or_path)
-    folder = Path(str(resources.files("benchmarks") / "studies"))
-    path = folder / f"{name_or_path}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
-        raise ConfigError(f"unknown study {name_or_path!r}; expected the path of a .toml file, or one of {known}")
-    return path
-
-
 def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()) -> Study:
     """Read a study and expand its grid.
 
@@ -243,28 +142,6 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
     return Study(sweep.name, sweep.title, profile, command, tuple(_expand(bases, values, sweep.rules, path)))
 
 
-def read_study(path: Path) -> SweepConfig:
-    """Read a study's file, and the one that it extends.
-
-    Raises
-    ------
-    ConfigError
-        If either is not valid.
-    """
-    values = read_toml(path)
-    if isinstance(base := values.get("extends"), str):
-        values = merge(read_toml(config_path(base)), values)
-    return validate(SweepConfig, values)
-
-
-def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
-    """Return what a run has at a dotted key; of a method with a preset, also its plain name."""
-    value: Any = run
-    for key in dotted.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)
-
-
 def _expand(
     bases: Sequence[Mapping[str, Any]], values: Mapping[str, Any], rules: Sequence[Rule], path: Path
 ) -> list[Cell]:
@@ -272,6 +149,8 @@ def _expand(
     for key, choices in grid.items():
         if not isinstance(choices, list) or not choices:
             raise ConfigError(f"grid.{key} of {path} is {choices!r}; expected a list with at least one value")
+        if twice := [value for number, value in enumerate(choices) if value in choices[:number]]:
+            raise ConfigError(f"grid.{key} of {path} has {twice[0]!r} twice; expected each value once")
     for name, changes in values["methods"].items():
         get_method(name)
         if "initial_weights" in changes:

@@ -12,6 +12,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.errors import CheckpointError, LockedError
 from benchmarks.executors.executor import Executor
 from benchmarks.executors.in_process import InProcess
+from benchmarks.platform.atomic import make_writable_folder
 from benchmarks.results import Status
 from benchmarks.study.study import Study
 from benchmarks.sweep.estimate import estimate_runs
@@ -119,7 +120,7 @@ def _clear_leftovers(site: Site, done: set[str]) -> None:
 def _make_folder(checkpoints: Path | None) -> None:
     if checkpoints is not None:
         try:
-            checkpoints.mkdir(parents=True, exist_ok=True)
+            make_writable_folder(checkpoints)
         except OSError as error:
             raise CheckpointError(
                 f"cannot use the folder of checkpoints: {error}; name another by --checkpoints"

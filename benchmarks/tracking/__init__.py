@@ -3,7 +3,7 @@
 Nothing outside this package imports MLflow, and what is here imports it late, so that training works without it.
 """
 
-from benchmarks.tracking.connection import DEFAULT_TRACKING_URI
+from benchmarks.defaults import DEFAULT_RUNS, DEFAULT_TRACKING_URI, OFF
 from benchmarks.tracking.mirror import Mirror
 from benchmarks.tracking.record import DONE, FORMAT, UNFINISHED, Record
 from benchmarks.tracking.remote import records_in_mlflow
@@ -17,7 +17,7 @@ from benchmarks.tracking.rows import (
     epoch_rows,
     run_row,
 )
-from benchmarks.tracking.runs import DEFAULT_RUNS, MODEL_FOLDER, OpenRecord, Runs
+from benchmarks.tracking.runs import MODEL_FOLDER, OpenRecord, Runs
 
 __all__ = [
     "CONFIG",
@@ -43,7 +43,7 @@ __all__ = [
     "run_row",
 ]
 
-TRACKING_OFF = "off"
+TRACKING_OFF = OFF
 
 
 def open_mirror(uri: str, *, system_metrics: bool = False) -> Mirror | None:

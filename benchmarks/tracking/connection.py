@@ -15,7 +15,6 @@ from benchmarks.tracking.sqlite_store import SQLITE
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-DEFAULT_TRACKING_URI = f"{SQLITE}mlflow.db"
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds without an attempt after one that failed; they double from one to the next."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from baselines.plugins import plugin_modules
 from benchmarks.config.execution import Execution
 from benchmarks.platform.determinism import describe_determinism
 from benchmarks.platform.precision import Precision, precision_on
@@ -127,13 +128,18 @@ def commit() -> str:
     return head + ("+changes" if changes else "")
 
 
-@functools.cache
 def code_checksum() -> str:
-    """SHA-256 of the sources that a result is computed by, see `COMPUTING`."""
+    """SHA-256 of the sources that a result is computed by, see `COMPUTING`, and of plug-ins from elsewhere."""
+    return _checksum(tuple(Path(module.__file__ or "") for module in plugin_modules()))
+
+
+@functools.cache
+def _checksum(plugins: tuple[Path, ...]) -> str:
     root = Path(__file__).parents[2]
+    named = [(path.relative_to(root).as_posix(), path) for path in computing_files(root)]
     digest = hashlib.sha256()
-    for path in computing_files(root):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    for name, path in (*named, *((path.name, path) for path in plugins)):
+        digest.update(f"{name}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from benchmarks.defaults import DEFAULT_RUNS
 from benchmarks.errors import LockedError, TrackingError
-from benchmarks.platform.atomic import write_atomically
+from benchmarks.platform.atomic import make_writable_folder, write_atomically
 from benchmarks.platform.locks import is_locked, locked
 from benchmarks.results import EpochResult, RunResult, Status
 from benchmarks.tracking.record import UNFINISHED, Record
 
-DEFAULT_RUNS = "runs"
 RECORD_FILE, LOCK_FILE, MODEL_FOLDER = "run.json", "lock", "model"
 
 GONE = "its process ended without a word"
@@ -115,7 +115,7 @@ class Runs:
             write(path, record)
 
     def make_folder(self) -> None:
-        """Make the folder.
+        """Make the folder, or see that it can be written.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Runs:
             If it cannot be used.
         """
         with _errors_explained(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_writable_folder(self.root)
 
 
 class OpenRecord:

@@ -84,7 +84,7 @@ def make(path: Path) -> None:
     for leftover in (part, *_beside(part), *_beside(path)):
         leftover.unlink(missing_ok=True)
     try:
-        SqlAlchemyStore(f"{SQLITE}{part}", ARTIFACTS).engine.dispose()
+        SqlAlchemyStore(f"{SQLITE}{part}", ARTIFACTS).engine.dispose()  # type: ignore[no-untyped-call]
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

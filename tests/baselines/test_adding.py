@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "adding.md"
 
 @pytest.mark.parametrize("events", [False, True])
 def test_the_example_of_a_method_learns_from_images_and_spike_trains(events: bool) -> None:
-    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = (text for text in examples if "class MineModel(Model)" in text)
     namespace: dict[str, Any] = {"__name__": "baselines.mine"}
     exec(compile(example, str(PAGE), "exec"), namespace)
     method = namespace["Mine"]()

@@ -17,8 +17,9 @@ from PIL import Image
 from torchvision import datasets as torchvision_datasets
 
 from benchmarks.datasets.cifar10 import CIFAR10, CLASSES, MEAN, STD
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, data_root
+from benchmarks.datasets.dataset import data_root
 from benchmarks.datasets.samples.split import Split, first
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import DatasetError
 from tests.benchmarks.test_datasets import check_contract
 

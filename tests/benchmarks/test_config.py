@@ -8,8 +8,10 @@ import pytest
 from baselines.method import get_method
 from benchmarks.config.nested import parse_override, read_toml
 from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
-from benchmarks.study.study import PROFILES, config_path, load_study
+from benchmarks.study.file import config_path
+from benchmarks.study.study import load_study
 
 BASE: dict[str, Any] = {"dataset": "digits", "method": "tssl_bp", "architecture": "20", "epochs": 1}
 STUDIES = sorted(path.stem for path in config_path("digits").parent.glob("*.toml"))
@@ -35,14 +37,20 @@ def refusal(**changes: Any) -> str:
         ({"method": "sgd"}, "method: unknown method 'sgd'; expected one of ann"),
         ({"architecture": ""}, "architecture: architecture is empty; expected layers such as"),
         ({"architecture": "P2-P2-P2-P2"}, "architecture: layer 4 (P2) of P2-P2-P2-P2 leaves nothing"),
-        ({"optimizer": {"lr": 1e-3}}, "unknown key 'optimizer.lr'"),
+        (
+            {"optimizer": {"lr": 1e-3}},
+            "unknown key 'optimizer.lr'; expected one of learning_rate, weight_decay, grad_clip",
+        ),
         (
             {"optimizer": {"learning_rate": float("inf")}},
             "learning_rate is inf: input should be a finite number",
         ),
         ({"optimizer": {"learning_rate": -1.0}}, "optimizer.learning_rate is -1.0: input should be greater than 0"),
-        ({"parameters": {"tau": 3}}, "unknown key 'parameters.tau'"),
-        ({"parameters": {"lif": {"tau": 3}}}, "unknown key 'parameters.lif.tau'"),
+        ({"parameters": {"tau": 3}}, "parameters: unknown key 'tau'; expected one of lif, gradient, reset_matrix"),
+        (
+            {"parameters": {"lif": {"tau": 3}}},
+            "parameters: unknown key 'lif.tau'; expected one of tau_m, tau_s, threshold",
+        ),
         ({"parameters": {"lif": {"tau_s": 0}}}, "tau_s is 0"),
         ({"parameters": {"lif": {"tau_s": "3"}}}, "parameters.lif.tau_s is '3': input should be a valid number"),
         ({"parameters": {"loss": "l2"}}, "parameters.loss is 'l2': input should be 'van_rossum'"),

@@ -12,9 +12,11 @@ import pytest
 import torch
 from torchvision.datasets import utils
 
-from benchmarks.datasets.dataset import DATA_ROOT_VARIABLE, Dataset, available_datasets, data_root, get_dataset
+from benchmarks.datasets.dataset import Dataset, available_datasets, data_root, get_dataset
 from benchmarks.datasets.mnist import FILES, MNIST
 from benchmarks.datasets.samples.split import first
+from benchmarks.datasets.sources.needed import torchvision_dataset
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import ConfigError, DatasetError
 from tests.conftest import write_mnist
 
@@ -68,7 +70,7 @@ def test_real_mnist_and_fashion_mnist_have_their_published_sizes(real_root: Path
 
 def test_mnist_normalisation_is_that_of_the_authors(mnist_root: Path) -> None:
     data = MNIST().load(mnist_root)
-    raw = MNIST.torchvision_class(mnist_root, train=True).data[7]
+    raw = torchvision_dataset("MNIST")(mnist_root, train=True).data[7]
     inputs, labels = data.train.batch(torch.tensor([7]))
     torch.testing.assert_close(inputs[0, 0], (raw / 255 - 0.1307) / 0.3081)
     assert labels.tolist() == [7]
@@ -123,8 +125,8 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr(MNIST.torchvision_class, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-        monkeypatch.setattr(MNIST.torchvision_class, "resources", list(sums.items()))
+        monkeypatch.setattr(torchvision_dataset("MNIST"), "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        monkeypatch.setattr(torchvision_dataset("MNIST"), "resources", list(sums.items()))
         monkeypatch.setattr(MNIST, "md5", write_mnist(tmp_path / "unpacked"))
         yield folder
         server.shutdown()
@@ -229,7 +231,7 @@ def test_the_real_files_are_the_published_ones(real_root: Path) -> None:
 def test_without_files_and_network_every_way_to_get_the_data_is_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MNIST.torchvision_class, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(torchvision_dataset("MNIST"), "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DatasetError) as caught:
         MNIST().load(tmp_path)
     message = str(caught.value)

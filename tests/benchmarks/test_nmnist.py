@@ -198,7 +198,7 @@ def test_spiking_methods_train_on_recordings(root: Path, method: str) -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"bin": 3}, "unknown key 'dataset_parameters.bin'"),
+        ({"bin": 3}, "dataset_parameters: unknown key 'bin'; expected one of "),
         ({"bin_us": 0}, r"dataset_parameters: bin_us is 0"),
         ({"edges": "none"}, "dataset_parameters.edges is 'none': input should be 'exact' or 'authors'"),
     ],

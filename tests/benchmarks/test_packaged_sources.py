@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets.mnist import FILES, MNIST, FashionMNIST
+from benchmarks.datasets.fashion_mnist import FashionMNIST
+from benchmarks.datasets.mnist import FILES, MNIST
 from benchmarks.datasets.sources import fashion_mnist_debian
 from benchmarks.datasets.sources.mnist_wheel import MEMBER, REQUIREMENT, read_pickle
+from benchmarks.datasets.sources.needed import torchvision_dataset
 from benchmarks.errors import DatasetError
 from tests.conftest import write_mnist
 
@@ -180,7 +182,7 @@ def test_an_installed_package_is_used_without_being_asked_for(installed: Path, t
 
 
 def test_a_damaged_installed_file_is_named(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FashionMNIST.torchvision_class, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(torchvision_dataset("FashionMNIST"), "mirrors", ["http://127.0.0.1:9/"])
     damaged = installed / "train-images-idx3-ubyte.gz"
     damaged.write_bytes(damaged.read_bytes()[:-100])
     with pytest.raises(DatasetError, match=rf"installed: {damaged} is damaged.*; torchvision: .*--source debian"):

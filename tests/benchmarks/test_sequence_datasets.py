@@ -151,7 +151,7 @@ def test_the_picture_is_drawn_a_row_a_neuron_and_stretched_to_the_window() -> No
         ({"input_rate": 0.0}, r"input_rate is 0.0; expected a chance in \(0, 1\]"),
         ({"minimum_interval": 0}, "minimum_interval is 0"),
         ({"passes": 0}, "passes is 0"),
-        ({"jitter": 1.0}, "unknown key 'dataset_parameters.jitter'"),
+        ({"jitter": 1.0}, "dataset_parameters: unknown key 'jitter'; expected one of "),
     ],
 )
 def test_parameters_without_meaning_are_refused_before_anything_runs(parameters: dict[str, Any], error: str) -> None:

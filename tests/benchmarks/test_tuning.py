@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from baselines.method import available_methods
 from baselines.search import LEARNING_RATE, MOST_PARAMETERS, Choice, Range, Space
-from benchmarks.cli import commands, tune
 from benchmarks.cli.main import main
+from benchmarks.cli.parser import add_commands
+from benchmarks.cli.tune_options import add_tune
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
@@ -46,7 +47,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tuned_by(*more: str) -> int:
-    return main([*TUNE, "--tracking-uri", "off", *more], add=(commands.add_commands, tune.add_commands))
+    return main([*TUNE, "--tracking-uri", "off", *more], add=(add_commands, add_tune))
 
 
 def test_a_range_is_even_in_ratios_or_in_differences_and_a_choice_in_its_values() -> None:

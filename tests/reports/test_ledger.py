@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.study.study import config_path
+from benchmarks.study.file import config_path
 from reports.answers import Answer
 from reports.claims import Place, all_claims, read_claims
 from reports.ledger import answers_of, beyond, ledger

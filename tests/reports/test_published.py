@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.study.study import PROFILES, load_study
+from benchmarks.defaults import PROFILES
+from benchmarks.study.study import load_study
 from reports.load import ReportError
 from reports.published import published_for, published_results, read_published
 from reports.tables import published_table

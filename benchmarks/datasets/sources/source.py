@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.defaults import DATA_ROOT_VARIABLE
 from benchmarks.errors import ConfigError, DatasetError
 from benchmarks.platform.atomic import write_atomically
 from benchmarks.platform.locks import locked
 
-DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 ALREADY_THERE = "files under the data root"
 
 _NO_SOURCE_CAN_HELP = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

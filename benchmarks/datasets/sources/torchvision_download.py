@@ -7,9 +7,7 @@ from contextlib import nullcontext, redirect_stderr
 from http.client import HTTPException
 from pathlib import Path
 
-from torchvision import datasets as torchvision_datasets
-from torchvision.datasets.utils import check_integrity
-
+from benchmarks.datasets.sources.needed import needed, torchvision_dataset
 from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
@@ -19,15 +17,15 @@ class TorchvisionDownload(Source):
 
     Parameters
     ----------
-    torchvision_class : type
-        What to download.
+    of : str
+        Torchvision's name of what to download.
     """
 
     name = "torchvision"
     title = "torchvision download"
 
-    def __init__(self, torchvision_class: type[torchvision_datasets.MNIST]) -> None:
-        self.torchvision_class = torchvision_class
+    def __init__(self, of: str) -> None:
+        self.of = of
 
     def fetch(self, folder: Path, root: Path) -> None:
         """Download and unpack."""
@@ -37,7 +35,7 @@ class TorchvisionDownload(Source):
         quiet = nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())
         try:
             with quiet:
-                self.torchvision_class(folder, download=True)
+                torchvision_dataset(self.of)(folder, download=True)
         except BaseException as error:
             self._remove_unfinished(folder)
             if isinstance(error, HTTPException | EOFError | zlib.error):
@@ -46,8 +44,9 @@ class TorchvisionDownload(Source):
 
     def _remove_unfinished(self, folder: Path) -> None:
         """Leave whole archives only: torchvision takes any unpacked file for a whole one."""
-        raw = folder / self.torchvision_class.__name__ / "raw"
-        for name, md5 in self.torchvision_class.resources:
+        check_integrity = needed("torchvision.datasets.utils", package="torchvision").check_integrity
+        raw = folder / self.of / "raw"
+        for name, md5 in torchvision_dataset(self.of).resources:
             (raw / name).with_suffix("").unlink(missing_ok=True)
             if not check_integrity(raw / name, md5):
                 (raw / name).unlink(missing_ok=True)

@@ -1,0 +1,17 @@
+"""What a command takes where nothing else is said, and the words that it knows; light, as the command line reads it."""
+
+PROFILES = ("smoke", "quick", "paper")
+
+DEFAULT_RUNS = "runs"
+"""Folder of the records of runs."""
+
+DEFAULT_CHECKPOINTS = "checkpoints"
+"""Folder of what unfinished runs go on from."""
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
+OFF = "off"
+"""For no checkpoints, or no MLflow."""
+
+DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
+"""Names the folder of the datasets."""

@@ -1,0 +1,138 @@
+"""The TOML file of a study: where it is and what may stand in it."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from baselines.plugins import offered_studies
+from benchmarks.config.nested import merge, read_toml
+from benchmarks.config.validation import STRICT, validate
+from benchmarks.errors import ConfigError
+
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""Of a study: a folder's, and no other one's than its own."""
+
+
+class Profile(BaseModel):
+    """Changes that turn a study into a shorter or longer one."""
+
+    model_config = STRICT
+    run: dict[str, Any] = {}
+    grid: dict[str, list[Any]] = {}
+    cases: list[dict[str, Any]] | None = Field(default=None, min_length=1)
+
+
+class Rule(BaseModel):
+    """What differs for some runs of the grid.
+
+    Attributes
+    ----------
+    match : dict
+        Dotted keys of `RunConfig` and the values that a run must have; methods are compared without their preset.
+    run : dict
+        Changes to such a run.
+    """
+
+    model_config = STRICT
+    match: dict[str, Any]
+    run: dict[str, Any]
+
+    def applies_to(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run, given as nested tables, has all the values."""
+        return all(value in values_at(run, key) for key, value in self.match.items())
+
+
+class SweepConfig(BaseModel):
+    """A study as its TOML file describes it.
+
+    Attributes
+    ----------
+    name : str
+        Of the study; MLflow's experiment and the folder of the report.
+    title : str
+        Headline of the report.
+    run : dict
+        What every run shares, keys of `RunConfig`.
+    grid : dict
+        Values to be combined, dotted keys of `RunConfig`.
+    cases : list of dict
+        Keys of `RunConfig` that change together; the grid is run for each case. For studies of several things of which
+        one is varied at a time. A profile that has cases has its own instead. A case may have ``labels``, names by
+        which its runs are chosen.
+    published : dict, optional
+        Dated configurations of the authors' code to start from, all or those of a ``network`` and ``version``, see
+        `benchmarks.study.published`; these are their labels, too. The study is run for each, and all that it says is
+        laid over it.
+    extends : str, optional
+        Another study, by path or name, whose file this one is laid over.
+    methods : dict
+        What differs for one method, and is therefore declared here.
+    rules : list of Rule
+        What differs for other parts of the grid, such as a number of time steps; laid over `methods`, in order.
+    tuned : str, optional
+        File of what ``tssl tune`` found, beside this one; laid over `methods`.
+    profiles : dict
+        Changes by profile: ``smoke``, ``quick``, ``paper``.
+    """
+
+    model_config = STRICT
+    name: str = Field(pattern=NAME)
+    title: str
+    run: dict[str, Any]
+    grid: dict[str, list[Any]]
+    cases: list[dict[str, Any]] = Field(default=[{}], min_length=1)
+    published: dict[str, str] | None = None
+    extends: str | None = None
+    methods: dict[str, dict[str, Any]] = {}
+    rules: list[Rule] = []
+    tuned: str | None = None
+    profiles: dict[str, Profile] = {}
+
+
+def config_path(name_or_path: str) -> Path:
+    """Find a study's file: a path, or the name of one that comes with the suite.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither; lists the names that there are.
+    """
+    if name_or_path.endswith(".toml"):
+        return Path(name_or_path)
+    known = study_files()
+    if name_or_path not in known:
+        raise ConfigError(
+            f"unknown study {name_or_path!r}; expected the path of a .toml file, or one of {', '.join(known)}"
+        )
+    return known[name_or_path]
+
+
+def study_files() -> dict[str, Path]:
+    """Files of the studies that come with the suite or are offered by installed packages, by name."""
+    folder = Path(str(resources.files("benchmarks") / "studies"))
+    return offered_studies() | {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_study(path: Path) -> SweepConfig:
+    """Read a study's file, and the one that it extends.
+
+    Raises
+    ------
+    ConfigError
+        If either is not valid.
+    """
+    values = read_toml(path)
+    if isinstance(base := values.get("extends"), str):
+        values = merge(read_toml(config_path(base)), values)
+    return validate(SweepConfig, values)
+
+
+def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
+    """Return what a run has at a dotted key; of a method with a preset, also its plain name."""
+    value: Any = run
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)

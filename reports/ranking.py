@@ -1,0 +1,167 @@
+"""A method beside runs that are there already: their protocol, and a row with an interval for each method."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from baselines.method import is_spiking, method_title
+from reports.cells import percent
+from reports.load import ReportError, Results, is_report, results_from_csv
+from reports.statistics import LEVEL, difference, mean_difference
+from reports.tables.cells import NOTHING
+
+OF_A_METHOD = ("method", "parameters", "optimizer", "seed")
+"""Settings that may differ between the runs of one protocol."""
+
+SETTING = ["dataset", "architecture", "time_steps"]
+"""What runs have in common that are ranked together; methods without spikes stand beside any T."""
+
+VALUE = "value"
+"""Column with what runs are ranked by."""
+
+LAST_EPOCHS = 10
+"""Accuracies are means over so many epochs at the end, of a short training over a tenth of it."""
+
+MARK = "->"
+
+
+def committed(name_or_folder: str) -> Results:
+    """Read the report of a study: one that comes with the suite, or a folder.
+
+    Raises
+    ------
+    ReportError
+        If there is none; lists those that there are.
+    """
+    if is_report(name_or_folder):
+        return results_from_csv(Path(name_or_folder), Path(name_or_folder).name)
+    folders = committed_folders()
+    if name_or_folder not in folders:
+        raise ReportError(
+            f"no committed report {name_or_folder!r}; expected the folder of a report, or one of {', '.join(folders)}"
+        )
+    return results_from_csv(folders[name_or_folder], name_or_folder)
+
+
+def committed_folders() -> Mapping[str, Path]:
+    """Folders of the reports that come with the suite, by name."""
+    root = Path(str(resources.files("reports") / "rendered"))
+    return {path.parent.name: path.parent for path in sorted(root.glob("*/results.csv"))}
+
+
+def protocol_of(results: Results, *, spiking: bool) -> list[dict[str, Any]]:
+    """Return the settings that a report's methods have in common, as nested tables without a method.
+
+    Parameters
+    ----------
+    results : Results
+        Of the report.
+    spiking : bool
+        Whether the method that is to be trained spikes; if not, T does not matter.
+
+    Returns
+    -------
+    list of dict
+        For each network and T the configurations for all of the report's seeds. Of optimisers the one counts that most
+        runs have, as studies may give a method its own.
+    """
+    finished = results.finished
+    chosen = finished[finished["method"].map(is_spiking)] if spiking else finished
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for text in chosen["config"].dropna():
+        config = json.loads(text)
+        shared = {key: value for key, value in config.items() if key not in OF_A_METHOD}
+        if not spiking:
+            shared["time_steps"] = 1
+        groups.setdefault(json.dumps(shared, sort_keys=True), []).append(config)
+    if not groups:
+        raise ReportError(f"report {results.study} has no finished run with its configuration; nothing to compare with")
+    seeds = sorted({int(seed) for seed in finished["seed"]})
+    runs = []
+    for terms, configs in groups.items():
+        counted = Counter(json.dumps(config["optimizer"], sort_keys=True) for config in configs)
+        optimizer = json.loads(counted.most_common(1)[0][0])
+        runs += [{**json.loads(terms), "optimizer": optimizer, "seed": seed} for seed in seeds]
+    return runs
+
+
+def values_after(results: Results, epochs: int) -> pd.DataFrame:
+    """Finished runs that have so many epochs, each with its `VALUE` after them.
+
+    Parameters
+    ----------
+    results : Results
+        Of a study.
+    epochs : int
+        Later ones are left out: a run of 100 epochs is then what one of `epochs` would be.
+    """
+    column = "test_accuracy" if "test_accuracy" in results.epochs else "test_exact_match"
+    window = min(LAST_EPOCHS, max(1, epochs // 10))
+    table = results.epochs[results.epochs["epoch"] <= epochs]
+    counted = table.groupby("run_key")["epoch"].max()
+    last = table[table["epoch"] > epochs - window].groupby("run_key")[column].mean()
+    runs = results.finished
+    long_enough = runs[runs["run_key"].map(counted) == epochs]
+    return long_enough.assign(**{VALUE: long_enough["run_key"].map(last)}).dropna(subset=[VALUE])
+
+
+def ranking(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Rank one method among others on the same network, data and T.
+
+    Parameters
+    ----------
+    mine, theirs : DataFrame
+        Runs with their `VALUE`, see `values_after`; `mine` of one method and setting.
+
+    Returns
+    -------
+    DataFrame
+        A row a method, the best first; the one that was tried is marked.
+    """
+    setting = mine.iloc[0][SETTING]
+    same = theirs[(theirs[SETTING[:2]] == setting[SETTING[:2]]).all(axis=1)]
+    same = same[(same["time_steps"] == setting["time_steps"]) | ~same["method"].map(is_spiking)]
+    rows = [_row(mine, None)]
+    rows += [_row(runs, mine) for _, runs in same.groupby(["method", "cell_key"], sort=False)]
+    table = pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable").drop(columns="mean")
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table.reset_index(drop=True)
+
+
+def _row(runs: pd.DataFrame, mine: pd.DataFrame | None) -> dict[str, Any]:
+    name = str(runs.iloc[0]["method"])
+    interval = mean_difference(runs[VALUE].tolist()).times(100)
+    less = None if mine is None else difference(mine, runs, VALUE)
+    return {
+        "": MARK if mine is None else "",
+        "method": method_title(name),
+        "seeds": len(runs),
+        "mean ± sd %": percent(runs[VALUE]),
+        f"{LEVEL:.0%} interval": f"{interval.low:.2f} to {interval.high:.2f}" if interval.decided else NOTHING,
+        "mine less theirs": NOTHING if less is None else str(less.times(100)),
+        "mean": interval.mean,
+    }
+
+
+def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int) -> str:
+    """Say in a line what a ranking is of, and where the method stands."""
+    first = mine.iloc[0]
+    place = int(table.loc[table[""] == MARK, "rank"].iloc[0])
+    steps = f", T = {first['time_steps']}" if is_spiking(str(first["method"])) else ""
+    window = min(LAST_EPOCHS, max(1, epochs // 10))
+    when = f"mean of epochs {epochs - window + 1} to {epochs}" if window > 1 else f"after epoch {epochs}"
+    where = f"{first['dataset']} {first['architecture']}{steps}"
+    return f"{where}: rank {place} of {len(table)}, {method_title(str(first['method']))} ({when})"
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """Lay a ranking out for a terminal."""
+    columns: Sequence[str] = list(table.columns)
+    rows = [list(columns), *([str(value) for value in row] for row in table.itertuples(index=False))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

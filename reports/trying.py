@@ -1,0 +1,161 @@
+"""What ``tssl try`` does: a method of one's own on the protocol of a report, as a row beside its runs."""
+
+import hashlib
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from baselines.discovery import classes_in
+from baselines.method import Method, get_method
+from baselines.plugins import PluginError, module_of_file, plugged_in
+from benchmarks.cli.commands import carry_out, plan_here
+from benchmarks.cli.main import EXIT_OK
+from benchmarks.config.nested import merge, parse_override
+from benchmarks.config.run import validate_run
+from benchmarks.errors import ConfigError
+from benchmarks.executors.in_process import InProcess
+from benchmarks.executors.processes import Processes
+from benchmarks.platform.atomic import make_writable_folder
+from benchmarks.study.selection import select_cells
+from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.estimate import CellCost, estimate_runs
+from benchmarks.sweep.progress import in_words as duration
+from benchmarks.sweep.progress import makespan
+from benchmarks.tracking import Runs
+from reports.cli import TryOptions
+from reports.load import results_from_runs
+from reports.ranking import SETTING, committed, heading, in_words, protocol_of, ranking, values_after
+from reports.statistics import FEWEST
+from reports.writing import writing
+
+CHECKSUM_LENGTH = 8
+MARGIN = 0.9
+"""Part of a budget that is planned with, as an estimate may be short."""
+
+
+def try_command(options: TryOptions) -> int:
+    """Train a method on the protocol of a report, and print its rank among the report's methods."""
+    file, preset = split_preset(options.method)
+    with plugged_in([] if file is None else [file]):
+        method = options.method if file is None else method_in(file) + preset
+        study = trial(options, method, file)
+        if options.output is not None:
+            with writing(options.output):
+                make_writable_folder(options.output.parent)
+        if options.budget is not None:
+            study = within(options.budget, study, options)
+        code = carry_out(study, options, options.mirror(), executor=executor_of(options), estimating=False)
+        tables = rankings(options, study)
+    for title, table in tables:
+        print(f"\n{title}\n{in_words(table)}")
+    print(f"\nTheir runs are those of the report {options.against}; nothing of them ran again.")
+    if options.output is not None:
+        with writing(options.output):
+            pd.concat([table.assign(of=title) for title, table in tables]).to_csv(options.output, index=False)
+    return code or EXIT_OK
+
+
+def split_preset(text: str) -> tuple[Path | None, str]:
+    """Tell ``FILE.py``, perhaps with ``:preset``, from the name of a method that is installed."""
+    path, suffix, rest = text.rpartition(".py")
+    if suffix and (not rest or rest.startswith(":")):
+        return Path(path + suffix), rest
+    return None, ""
+
+
+def method_in(file: Path) -> str:
+    """Name of the one method that a file defines.
+
+    Raises
+    ------
+    PluginError
+        If there is none, or there are several.
+    """
+    names = list(classes_in(module_of_file(file.resolve()), Method))  # type: ignore[type-abstract]
+    if len(names) != 1:
+        raise PluginError(
+            f"{file} defines {len(names)} methods ({', '.join(names) or 'none'}); expected one class with Method as "
+            "its base, a name and build"
+        )
+    return names[0]
+
+
+def trial(options: TryOptions, method: str, file: Path | None) -> Study:
+    """Return the runs of a method on the protocol of a report, and no others.
+
+    Each state of a file has a study of its own, so that a changed method is not taken for one that has run.
+    """
+    changes = merge({}, {"method": method})
+    for text in options.overrides:
+        changes = merge(changes, parse_override(text))
+    runs = protocol_of(committed(options.against), spiking=get_method(method).spiking)
+    cells = tuple(cell_of(validate_run(merge(run, changes))) for run in runs)
+    state = "" if file is None else f"_{hashlib.sha256(file.read_bytes()).hexdigest()[:CHECKSUM_LENGTH]}"
+    command = shlex.join(["tssl", "try", options.method, "--against", options.against])
+    name = f"try_{method.replace(':', '_')}{state}"
+    return select_cells(Study(name, name, cells[0].config.protocol, command, cells), options.only)
+
+
+def within(budget: float, study: Study, options: TryOptions) -> Study:
+    """Return what of a trial fits into some seconds: fewer seeds, and if that does not do, fewer epochs.
+
+    With fewer epochs, the runs of the report are looked at after as many.
+
+    Raises
+    ------
+    ConfigError
+        If not even one epoch fits.
+    """
+    site, plan = plan_here(study, options, jobs=options.jobs)
+    costs = estimate_runs(plan, site.execution, site.data_at_hand).costs
+    seeds = sorted({cell.config.seed for cell in study.cells})
+
+    def wall(count: int, seconds: Callable[[CellCost], float]) -> float:
+        return makespan([seconds(cost) for cost in costs if cost.config.seed in seeds[:count]], options.jobs)
+
+    fewest = min(FEWEST, len(seeds))
+    for count in range(len(seeds), fewest - 1, -1):
+        if wall(count, lambda cost: cost.seconds) <= MARGIN * budget:
+            return _only(study, seeds[:count])
+    one = wall(fewest, lambda cost: cost.speed.epoch)
+    ends = wall(fewest, lambda cost: cost.speed.finish)
+    epochs = int((MARGIN * budget - ends) / one)
+    if epochs < 1:
+        raise ConfigError(
+            f"one epoch of {fewest} seeds takes about {duration(one + ends)}, and the budget is {duration(budget)}; "
+            "give a longer one, or take a part, such as --only time_steps=5 or --only seed=0"
+        )
+    print(f"within {duration(budget)}: {epochs} of {study.cells[0].config.epochs} epochs, and theirs after as many")
+    return _only(study, seeds[:fewest], epochs)
+
+
+def _only(study: Study, seeds: Sequence[int], epochs: int | None = None) -> Study:
+    cells = [cell for cell in study.cells if cell.config.seed in seeds]
+    if epochs is not None:
+        cells = [cell_of(cell.config.model_copy(update={"epochs": epochs})) for cell in cells]
+    return replace(study, cells=tuple(cells))
+
+
+def executor_of(options: TryOptions) -> InProcess | Processes:
+    """Return who carries the runs out."""
+    return Processes(options.jobs) if options.jobs > 1 else InProcess()
+
+
+def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFrame]]:
+    """A heading and a table for each network and T of a trial."""
+    theirs, results = committed(options.against), results_from_runs(Runs(options.runs).root, study.name)
+    keys = {cell.config.run_key for cell in study.cells}
+    results = results.select(results.runs["run_key"].isin(keys))
+    epochs = study.cells[0].config.epochs
+    mine = values_after(results, epochs)
+    if mine.empty:
+        raise ConfigError(f"no run of {study.name} came to its end; see its records in {options.runs}")
+    others = values_after(theirs, epochs)
+    found = []
+    for _, runs in mine.groupby(SETTING, sort=True):
+        table = ranking(runs, others)
+        found.append((heading(runs, table, epochs), table))
+    return found

@@ -1,0 +1,265 @@
+"""A stranger's way: a method and a dataset of one's own, in files or packages of one's own, and the method's rank."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.config.run import RunConfig
+from benchmarks.study.study import Study
+from benchmarks.sweep.estimate import CellCost, Estimate, Speed
+from benchmarks.tracking import Runs
+from reports import trying
+from reports.cli import main
+from reports.load import ReportError, Results
+from reports.ranking import MARK, committed, committed_folders, protocol_of, ranking, values_after
+from reports.tables.cells import NOTHING
+from tests.reports.made import results_of, run_row
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "adding.md").read_text(encoding="utf-8"), re.DOTALL)
+TRY = ["--against", "digits", "--device", "cpu"]
+
+
+def example(words: str) -> str:
+    (found,) = (str(text) for text in EXAMPLES if words in text)
+    return found
+
+
+@pytest.fixture
+def method_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The method of docs/adding.md in a file, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "my_method.py"
+    path.write_text(example("class MyMethod(Method)"))
+    return path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tssl: error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_my_method_gets_its_rank_among_runs_that_do_not_run_again(
+    method_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = method_file.with_name("rows.csv")
+    few = ["--only", "time_steps=2", "--set", "epochs=2", "--jobs", "2", "--output", str(rows)]
+    assert main(["try", str(method_file), *TRY, *few]) == 0
+    printed = capsys.readouterr().out
+    (study,) = Runs().studies()
+    records = Runs().records(study)
+    assert [record.config["method"] for record in records] == ["my_method"] * 3, "one for each seed of the report"
+    assert sorted(record.config["seed"] for record in records) == [0, 1, 2]
+    assert {(record.config["batch_size"], record.config["optimizer"]["learning_rate"]) for record in records} == {
+        (32, 2e-3)
+    }
+    table = pd.read_csv(rows)
+    assert len(table) == 8, "one more than the methods of the report"
+    (mine,) = table[table["method"] == "My method"].to_dict("records")
+    accuracies = [100 * (record.history[-1].test_accuracy or 0.0) for record in records]
+    assert mine["mean ± sd %"].startswith(f"{sum(accuracies) / 3:.2f}")
+    assert mine["95% interval"] == f"{min(accuracies):.2f} to {max(accuracies):.2f}"
+    assert f"T = 2: rank {mine['rank']} of 8, My method (after epoch 2)" in printed
+    others = committed("digits")
+    stbp = others.runs[(others.runs["method"] == "stbp") & (others.runs["time_steps"] == 2)]
+    second = others.epochs[(others.epochs["epoch"] == 2) & others.epochs["run_key"].isin(stbp["run_key"])]
+    (theirs,) = table[table["method"] == "STBP"].to_dict("records")
+    assert theirs["mean ± sd %"].startswith(f"{100 * second['test_accuracy'].mean():.2f}"), "after as many epochs"
+
+
+def test_a_changed_file_is_a_method_of_its_own_and_the_same_one_is_not_trained_again(method_file: Path) -> None:
+    typed = ["try", str(method_file), *TRY, "--only", "time_steps=2", "--only", "seed=0", "--set", "epochs=1"]
+    assert main(typed) == 0
+    (first,) = Runs().studies()
+    (record,) = Runs().records(first)
+    assert main(typed) == 0
+    assert Runs().records(first) == [record]
+    method_file.write_text(method_file.read_text() + "\n# changed\n")
+    assert main(typed) == 0
+    assert len(Runs().studies()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("x = 1 +\n", "SyntaxError: invalid syntax (my_method.py, line 1) (line 1)"),
+        ("\n\nimport no_such_library\n", "ModuleNotFoundError: No module named 'no_such_library' (line 3)"),
+        ("x = 1\n", "defines 0 methods (none); expected one class with Method as its base"),
+    ],
+)
+def test_a_file_that_is_no_method_is_refused_in_one_line(
+    method_file: Path, capsys: pytest.CaptureFixture[str], content: str, expected: str
+) -> None:
+    method_file.write_text(content)
+    assert expected in refusal(capsys, "try", str(method_file), *TRY)
+
+
+def test_a_method_with_the_name_of_another_is_refused(method_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    method_file.write_text(method_file.read_text().replace('"my_method"', '"stbp"'))
+    assert "two plug-ins are called 'stbp'" in refusal(capsys, "try", str(method_file), *TRY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nothing.py", "--against", "digits"], "there is no plug-in nothing.py"),
+        (["nothing", "--against", "digits"], "unknown method 'nothing'"),
+        (["stbp", "--against", "nothing"], "no committed report 'nothing'; expected the folder of a report, or one of"),
+        (["stbp", "--against", "digits", "--only", "time_steps=7"], "no run of study try_stbp has time_steps=7"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_in_one_line(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert expected in refusal(capsys, "try", *arguments)
+
+
+def test_a_dataset_of_ones_own_can_be_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_dataset.py").write_text(example("class Stripes(Dataset)"))
+    sets = ["dataset=stripes", "method=ann", "architecture=20", "epochs=5", "optimizer.learning_rate=1e-2"]
+    typed = [part for text in sets for part in ("--set", text)]
+    assert main(["run", "--plugin", "my_dataset.py", *typed, "--device", "cpu", "--tracking-uri", "off"]) == 0
+    (record,) = Runs().records("runs")
+    assert record.measures["accuracy_last"] == 1.0
+    assert refused_afterwards(typed)
+
+
+def refused_afterwards(typed: list[str]) -> bool:
+    """Whether what a command was told of is unknown to the next."""
+    return main(["run", *typed, "--tracking-uri", "off"]) == 2
+
+
+def test_an_installed_package_offers_methods_datasets_and_studies(tmp_path: Path) -> None:
+    package = tmp_path / "site" / "my_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "plugins.py").write_text(example("class MyMethod(Method)") + "\n\n" + example("class Stripes(Dataset)"))
+    (package / "my_study.toml").write_text(
+        'name = "my_study"\ntitle = "Mine"\n[run]\ndataset = "stripes"\narchitecture = "10"\nepochs = 1\n'
+        '[grid]\nmethod = ["my_method"]\nseed = [0, 1]\n'
+    )
+    info = tmp_path / "site" / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[tssl_bp_suite.plugins]\nanything = my_package.plugins\n[tssl_bp_suite.studies]\nmy_study = my_package\n"
+    )
+
+    def tssl(*arguments: str) -> str:
+        program = "import sys; from reports.cli import main; sys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", program, *arguments]
+        environment = {"PYTHONPATH": f"{ROOT}:{tmp_path / 'site'}", "PATH": ""}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    listed = tssl("list")
+    for line in ("my_study ", "my_method ", "stripes "):
+        assert re.search(rf"^  {line}", listed, re.MULTILINE)
+    swept = tssl("sweep", "my_study", "--jobs", "2", "--device", "cpu", "--tracking-uri", "off", "--no-estimate")
+    assert "study my_study: 2 finished" in swept
+
+
+def test_the_protocol_is_what_the_runs_of_a_report_have_in_common() -> None:
+    runs = protocol_of(committed("fashion_mnist_mlp"), spiking=True)
+    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
+    assert {run["optimizer"]["learning_rate"] for run in runs} == {5e-4}, (
+        "STBP and BPTT have a learning rate of their own"
+    )
+    assert {(run["time_steps"], run["epochs"], run["architecture"]) for run in runs} == {(5, 100, "400-400")}
+    assert all("method" not in run and "parameters" not in run for run in runs)
+    assert {run["time_steps"] for run in protocol_of(committed("digits"), spiking=True)} == {2, 5, 10}
+    assert {run["time_steps"] for run in protocol_of(committed("digits"), spiking=False)} == {1}
+
+
+@pytest.mark.parametrize("name", committed_folders())
+def test_every_committed_report_can_be_tried_against(name: str) -> None:
+    for run in protocol_of(committed(name), spiking=True):
+        RunConfig.model_validate_json(json.dumps({**run, "method": "stbp"}))
+
+
+def test_ranks_go_by_the_mean_and_differences_by_the_seed() -> None:
+    def runs(method: str, values: list[float], steps: str = "2", dataset: str = "digits") -> pd.DataFrame:
+        rows = [
+            run_row(method=method, seed=str(seed), time_steps=steps, dataset=dataset, cell_key=f"{method}{steps}")
+            for seed in range(len(values))
+        ]
+        return results_of(*rows).runs.assign(value=values)
+
+    others = [
+        runs("stbp", [0.6, 0.7, 0.8]),
+        runs("ann", [0.9, 0.9, 0.9], steps="1"),
+        runs("slayer", [0.1, 0.1, 0.1]),
+        runs("slayer", [1.0, 1.0, 1.0], steps="5"),
+        runs("bptt", [1.0, 1.0, 1.0], dataset="mnist"),
+    ]
+    table = ranking(runs("mine", [0.5, 0.6, 0.7]), pd.concat(others))
+    assert table["method"].tolist() == ["ANN (ReLU)", "STBP", "mine", "SLAYER"], "another T or dataset does not count"
+    assert table[""].tolist() == ["", "", MARK, ""]
+    assert table["mine less theirs"].tolist() == [
+        "-30.00 [-40.00, -20.00]",
+        "-10.00 [-10.00, -10.00]",
+        NOTHING,
+        "+50.00 [+40.00, +60.00]",
+    ]
+
+
+def test_a_value_is_the_mean_of_the_last_epochs_that_count() -> None:
+    row = run_row()
+    results = results_of(row)
+    long = pd.DataFrame(
+        {"run_key": row["run_key"], "epoch": range(1, 41), "test_accuracy": [n / 100 for n in range(1, 41)]}
+    )
+    made = Results(results.study, results.runs, long, results.anytime)
+    assert values_after(made, 40)["value"].tolist() == [pytest.approx(0.385)], "of 40 epochs, the last four"
+    assert values_after(made, 5)["value"].tolist() == [0.05], "of five, the last one"
+    assert values_after(made, 41).empty, "it does not have so many"
+
+
+@pytest.mark.parametrize(
+    ("budget", "seeds", "epochs"), [("100m", 5, 100), ("75m", 4, 100), ("56m", 3, 100), ("20m", 3, 35), ("1m", 3, 1)]
+)
+def test_a_budget_leaves_out_seeds_down_to_three_and_then_epochs(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, budget: str, seeds: int, epochs: int
+) -> None:
+    # A run of 100 epochs takes 1,002 seconds, of which the last two are those of the final measurements.
+    monkeypatch.setattr(trying, "estimate_runs", estimated)
+    ran: list[Study] = []
+
+    def carry_out(study: Study, *_: object, **__: object) -> int:
+        ran.append(study)
+        return 0
+
+    monkeypatch.setattr(trying, "carry_out", carry_out)
+    monkeypatch.setattr(trying, "rankings", lambda *_: [("", pd.DataFrame())])
+    against = ["--against", "fashion_mnist_mlp", "--device", "cpu"]
+    assert main(["try", str(method_file), *against, "--budget", budget]) == 0
+    (study,) = ran
+    assert {cell.config.seed for cell in study.cells} == set(range(seeds))
+    assert {cell.config.epochs for cell in study.cells} == {epochs}
+
+
+def estimated(plan: list[object], *_: object) -> Estimate:
+    costs = [CellCost(planned.cell.config, planned.cell.config.epochs, Speed(10, 2)) for planned in plan]  # type: ignore[attr-defined]
+    return Estimate(tuple(costs), None)  # type: ignore[arg-type]
+
+
+def test_a_budget_for_less_than_an_epoch_is_refused(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trying, "estimate_runs", estimated)
+    typed = ["try", str(method_file), "--against", "fashion_mnist_mlp", "--device", "cpu", "--budget", "30s"]
+    assert "one epoch of 3 seeds takes about 36 s, and the budget is 30 s" in refusal(capsys, *typed)
+
+
+def test_a_report_that_keeps_no_configuration_is_refused() -> None:
+    with pytest.raises(ReportError, match="has no finished run with its configuration"):
+        protocol_of(results_of(run_row()), spiking=True)
