@@ -47,7 +47,7 @@ def prepare(session: nox.Session) -> None:
     if stale(INSTALLED, INSTALLED_FROM):
         session.log(f"installing into {VENV}; the first time takes minutes")
         session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,peers,ray]", external=True)
+        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,docs,peers,ray]", external=True)
         INSTALLED.write_text(fingerprint(INSTALLED_FROM))
         COMPILED.write_text(fingerprint(COMPILED_FROM))
     elif stale(COMPILED, COMPILED_FROM):
@@ -125,6 +125,17 @@ def bench(session: nox.Session) -> None:
     json_option = ("--benchmark-json", str(written), "--benchmark-columns=rounds", "--benchmark-disable-gc")
     run(session, "python", "-m", "pytest", "benchmarks/micro", "-q", *json_option, *session.posargs)
     run(session, "python", "-m", "benchmarks.micro.table", str(written))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, documents, API, reports and leaderboard: static pages in build/site, and the tests of them."""
+    run(session, "python", "-m", "reports.site", "build")
+    session.env["NO_MKDOCS_2_WARNING"] = "1"  # it is about a version that constraints.txt does not have
+    run(session, "mkdocs", "build", "--strict", "--quiet", "--config-file", "build/mkdocs.yml")
+    session.env["TSSL_SITE"] = str(ROOT / "build" / "site")
+    run(session, "python", "-m", "pytest", "tests/site", *session.posargs)
+    session.log(f"open {ROOT / 'build' / 'site' / 'index.html'}")
 
 
 @nox.session
