@@ -129,13 +129,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The site, documents, API, reports and leaderboard: static pages in build/site, and the tests of them."""
-    run(session, "python", "-m", "reports.site", "build")
-    session.env["NO_MKDOCS_2_WARNING"] = "1"  # it is about a version that constraints.txt does not have
+    """Documents, API, reports and leaderboard as pages in build/website, which open without a server; tests them."""
+    website = ROOT / "build" / "website"
+    session.env.update(TSSL_WEBSITE=str(website), NO_MKDOCS_2_WARNING="1")  # constraints.txt has an earlier MkDocs
+    run(session, "python", "-m", "reports.website", "build")
     run(session, "mkdocs", "build", "--strict", "--quiet", "--config-file", "build/mkdocs.yml")
-    session.env["TSSL_SITE"] = str(ROOT / "build" / "site")
-    run(session, "python", "-m", "pytest", "tests/site", *session.posargs)
-    session.log(f"open {ROOT / 'build' / 'site' / 'index.html'}")
+    run(session, "python", "-m", "pytest", "tests/website", *session.posargs)
+    session.log(f"open {website / 'index.html'}")
 
 
 @nox.session

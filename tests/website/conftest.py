@@ -1,4 +1,4 @@
-"""The built site, and a browser to look at it with."""
+"""The built website, and a browser to look at it with."""
 
 import os
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.browser import Page, find_chromium, open_browser
+from tests.website.browser import Page, find_chromium, open_browser
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
-    """Folder of the site that ``nox -s docs`` has built."""
-    if not (folder := os.environ.get("TSSL_SITE")):
-        pytest.skip("needs the site, which nox -s docs builds and tests")
+def website() -> Path:
+    """Folder of the website that ``nox -s docs`` has built."""
+    if not (folder := os.environ.get("TSSL_WEBSITE")):
+        pytest.skip("needs the website, which nox -s docs builds and tests")
     return Path(folder).resolve()
 
 

@@ -1,4 +1,4 @@
-"""Every link of the site leads to a file that is there, and nothing is taken from elsewhere."""
+"""Every link of the website leads to a file that is there, and nothing is taken from elsewhere."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,8 +39,8 @@ def read(page: Path) -> Found:
 
 
 @pytest.fixture(scope="module")
-def pages(site: Path) -> Mapping[Path, Found]:
-    return {path: read(path) for path in sorted(site.rglob("*.html")) if path.name != "404.html"}
+def pages(website: Path) -> Mapping[Path, Found]:
+    return {path: read(path) for path in sorted(website.rglob("*.html")) if path.name != "404.html"}
 
 
 def is_elsewhere(address: str) -> bool:

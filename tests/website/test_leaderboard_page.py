@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.site.browser import Page
+from tests.website.browser import Page
 
 COLUMNS = ("Dataset", "Network", "T", "Method", "Training", "Last ten %", "Best %", "n", "Silent", "Energy nJ")
 
@@ -29,9 +29,9 @@ def numbers(cells: list[str]) -> list[float]:
 
 
 @pytest.fixture
-def board(site: Path, page: Page) -> Page:
+def board(website: Path, page: Page) -> Page:
     """The leaderboard, as it is when it is opened."""
-    page.open((site / "leaderboard.html").as_uri())
+    page.open((website / "leaderboard.html").as_uri())
     page.pause()
     return page
 
@@ -110,8 +110,8 @@ def test_a_number_leads_to_its_runs_and_to_their_command(board: Page, title: str
     assert "tssl reproduce " in section
 
 
-def test_searching_works_without_a_server(site: Path, page: Page) -> None:
-    page.open((site / "docs" / "protocol.html").as_uri())
+def test_searching_works_without_a_server(website: Path, page: Page) -> None:
+    page.open((website / "docs" / "protocol.html").as_uri())
     page.click(".md-search__input")
     page.type("silent")
     page.pause(3000)

@@ -1,4 +1,4 @@
-"""Pages of the site: ``python -m reports.site FOLDER`` lays them out for MkDocs, and ``nox -s docs`` builds it.
+"""Pages of the website: ``python -m reports.website FOLDER`` lays them out for MkDocs, and ``nox -s docs`` builds it.
 
 The pages lie as they do in the repository, so that links between them hold. To them come those that are made here: the
 leaderboard, the runs behind it, a list of the reports, and a page of the API for each package.
@@ -22,8 +22,8 @@ from reports.load import ReportError
 from reports.render import REPORT_FILE
 from reports.templating import call_macro
 
-ASSETS = ROOT / "docs" / "site"
-CONFIG, PAGES, SITE = "mkdocs.yml", "pages", "site"
+ASSETS = ROOT / "docs" / "website"
+CONFIG, PAGES, BUILT = "mkdocs.yml", "pages", "website"
 
 PACKAGES = ("tssl_core", "baselines", "benchmarks", "reports")
 NEWS = ("CONTRIBUTING.md", "CHANGELOG.md")
@@ -101,11 +101,13 @@ def result_pages(studies: Studies) -> dict[str, str]:
     of_study = {name: [entry for entry in entries if entry.study == name] for name in names}
     titles = {folder.name: title_of(folder) for folder in folders()}
     lines = [ReportLine(name, titles[name], len(studies[name].finished), bool(of_study[name])) for name in names]
-    pages = {"leaderboard.md": call_macro("site.md.j2", "leaderboard", entries=entries)}
-    pages["reports/rendered/index.md"] = call_macro("site.md.j2", "reports", lines=lines)
+    pages = {"leaderboard.md": call_macro("website.md.j2", "leaderboard", entries=entries)}
+    pages["reports/rendered/index.md"] = call_macro("website.md.j2", "reports", lines=lines)
     for name, listed in of_study.items():
         if listed:
-            pages[f"runs/{name}.md"] = call_macro("site.md.j2", "runs", study=name, title=titles[name], entries=listed)
+            pages[f"runs/{name}.md"] = call_macro(
+                "website.md.j2", "runs", study=name, title=titles[name], entries=listed
+            )
     return {path: f"{text}\n" for path, text in pages.items()}
 
 
@@ -119,7 +121,7 @@ def api_pages() -> dict[str, str]:
     ]
     packages = groupby(sorted(modules, key=_package_of), _package_of)
     return {
-        f"api/{package}.md": f"{call_macro('site.md.j2', 'package', package=package, modules=list(inside))}\n"
+        f"api/{package}.md": f"{call_macro('website.md.j2', 'package', package=package, modules=list(inside))}\n"
         for package, inside in packages
     }
 
@@ -132,7 +134,7 @@ def linked_files(pages: Mapping[str, str]) -> set[str]:
 
 
 def navigation(pages: Iterable[str]) -> list[Any]:
-    """Menu of the site, as MkDocs has it: titles with a page or a menu each."""
+    """Menu of the website, as MkDocs has it: titles with a page or a menu each."""
     pages = list(pages)
     documents = {Path(page).stem: page for page in pages if page.startswith("docs/")}
     named = {name for names in GUIDES.values() for name in names}
@@ -160,7 +162,7 @@ def _within(pages: Iterable[str], pattern: str) -> list[str]:
     return [page for page in pages if Path(page).match(pattern)]
 
 
-def write_site(folder: Path) -> None:
+def write_website(folder: Path) -> None:
     """Write all pages, what they show, and the configuration of MkDocs.
 
     Parameters
@@ -178,7 +180,7 @@ def write_site(folder: Path) -> None:
     own = {
         "INHERIT": os.path.relpath(ASSETS / CONFIG, folder),
         "docs_dir": PAGES,
-        "site_dir": SITE,
+        "site_dir": BUILT,
         "nav": navigation(pages),
         "plugins": {"mkdocstrings": {"handlers": {"python": {"paths": [os.path.relpath(ROOT, folder)]}}}},
     }
@@ -192,4 +194,4 @@ def _place(folder: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
-    write_site(Path(sys.argv[1]))
+    write_website(Path(sys.argv[1]))
