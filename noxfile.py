@@ -47,7 +47,7 @@ def prepare(session: nox.Session) -> None:
     if stale(INSTALLED, INSTALLED_FROM):
         session.log(f"installing into {VENV}; the first time takes minutes")
         session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,peers,ray]", external=True)
+        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,docs,peers,ray]", external=True)
         INSTALLED.write_text(fingerprint(INSTALLED_FROM))
         COMPILED.write_text(fingerprint(COMPILED_FROM))
     elif stale(COMPILED, COMPILED_FROM):
@@ -127,6 +127,17 @@ def bench(session: nox.Session) -> None:
     json_option = ("--benchmark-json", str(written), "--benchmark-columns=rounds", "--benchmark-disable-gc")
     run(session, "python", "-m", "pytest", "benchmarks/micro", "-q", *json_option, *session.posargs)
     run(session, "python", "-m", "benchmarks.micro.table", str(written))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Documents, API, reports and leaderboard as pages in build/website, which open without a server; tests them."""
+    website = ROOT / "build" / "website"
+    session.env.update(TSSL_WEBSITE=str(website), NO_MKDOCS_2_WARNING="1")  # constraints.txt has an earlier MkDocs
+    run(session, "python", "-m", "reports.website", "build")
+    run(session, "mkdocs", "build", "--strict", "--quiet", "--config-file", "build/mkdocs.yml")
+    run(session, "python", "-m", "pytest", "tests/website", *session.posargs)
+    session.log(f"open {website / 'index.html'}")
 
 
 @nox.session
