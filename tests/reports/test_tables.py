@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import pytest
 
-from reports.load import Results
+from reports.load import LATE, Results, _results
 from reports.tables import (
     ablation_table,
     accuracy_by_steps,
@@ -16,7 +16,7 @@ from reports.tables import (
     missing_table,
     unfinished_table,
 )
-from tests.reports.made import results_of, run_row
+from tests.reports.made import epoch_row, results_of, run_row
 
 GRID = [
     run_row(method=method, time_steps=steps, seed=seed, accuracy_last=0.5 + 0.01 * int(steps) + 0.001 * int(seed))
@@ -117,6 +117,15 @@ def test_neuron_updates_are_counted_once_a_neuron_and_time_step() -> None:
     table = cost_table(finished, layers).set_index("method")["neuron updates"]
     assert table.to_dict() == {"TSSL-BP": "2,050", "ANN (ReLU)": "-"}
     assert "neuron updates" not in cost_table(finished)
+
+
+@pytest.mark.parametrize(("epochs", "last"), [(100, 10), (150, 10), (30, 3), (9, 1)])
+def test_the_end_of_a_training_is_its_last_ten_epochs_or_the_last_tenth_of_fewer(epochs: int, last: int) -> None:
+    run = run_row()
+    curve = pd.DataFrame([epoch_row(run, epoch, epoch / 1000) for epoch in range(1, epochs + 1)])
+    results = _results("made", pd.DataFrame([run]), curve, pd.DataFrame(columns=["run_key", "step", "accuracy"]))
+    expected = sum(range(epochs - last + 1, epochs + 1)) / last / 1000
+    assert results.runs[LATE].tolist() == [pytest.approx(expected)]
 
 
 def test_best_less_last_ten_is_by_how_much_the_choice_by_the_test_set_favours_a_method() -> None:
