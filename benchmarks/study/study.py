@@ -24,12 +24,13 @@ PROFILES = ("smoke", "quick", "paper")
 
 
 class Profile(BaseModel):
-    """Changes that turn a study into a shorter or longer one."""
+    """Changes that make a study shorter or longer; what has all values of a table of `leave_out` is not run."""
 
     model_config = STRICT
     run: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
     cases: list[dict[str, Any]] | None = Field(default=None, min_length=1)
+    leave_out: list[dict[str, Any]] = []
 
 
 class Rule(BaseModel):
@@ -46,10 +47,6 @@ class Rule(BaseModel):
     model_config = STRICT
     match: dict[str, Any]
     run: dict[str, Any]
-
-    def applies_to(self, run: Mapping[str, Any]) -> bool:
-        """Whether a run, given as nested tables, has all the values."""
-        return all(value in values_at(run, key) for key, value in self.match.items())
 
 
 class SweepConfig(BaseModel):
@@ -250,6 +247,11 @@ def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
     return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)
 
 
+def meets(run: Mapping[str, Any], match: Mapping[str, Any]) -> bool:
+    """Whether a run, given as nested tables, has a value at each of some dotted keys."""
+    return all(value in values_at(run, key) for key, value in match.items())
+
+
 def _expand(
     bases: Sequence[Mapping[str, Any]], values: Mapping[str, Any], rules: Sequence[Rule], path: Path
 ) -> list[Cell]:
@@ -274,8 +276,10 @@ def _expand(
             point = merge(point, nested(key, value))
         run = merge(run, point)
         for rule in rules:
-            if rule.applies_to(run):
+            if meets(run, rule.match):
                 run = merge(merge(run, rule.run), point)  # the grid has the last word
+        if any(meets(run, match) for match in values.get("leave_out", ())):
+            continue
         cell = replace(cell_of(validate_run(run)), labels=labels)
         cells.setdefault(cell.config.run_key, cell)
     return _told_apart(list(cells.values()))
