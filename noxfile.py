@@ -28,6 +28,7 @@ STUDIES = {
     "learning_rates": "Learning rates for FashionMNIST, 400-400, judged by held-out samples",
     "precision": "Precision of products, from float32 to 16 bits, on MNIST's and FashionMNIST's CNN; needs a GPU",
     "time_steps": "How many time steps FashionMNIST needs, 400-400",
+    "rivals": "All methods on FashionMNIST at 1 to 8 time steps, 400-400",
     "sequences": "Target spike sequences instead of classes, by small networks; nothing to download",
 }
 SMALL = ("sequences",)

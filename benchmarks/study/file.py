@@ -17,12 +17,13 @@ NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 
 class Profile(BaseModel):
-    """Changes that turn a study into a shorter or longer one."""
+    """Changes that make a study shorter or longer; what has all values of a table of `leave_out` is not run."""
 
     model_config = STRICT
     run: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
     cases: list[dict[str, Any]] | None = Field(default=None, min_length=1)
+    leave_out: list[dict[str, Any]] = []
 
 
 class Rule(BaseModel):
@@ -39,10 +40,6 @@ class Rule(BaseModel):
     model_config = STRICT
     match: dict[str, Any]
     run: dict[str, Any]
-
-    def applies_to(self, run: Mapping[str, Any]) -> bool:
-        """Whether a run, given as nested tables, has all the values."""
-        return all(value in values_at(run, key) for key, value in self.match.items())
 
 
 class SweepConfig(BaseModel):
@@ -136,3 +133,8 @@ def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:
     for key in dotted.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return (value, value.partition(":")[0]) if dotted == "method" and isinstance(value, str) else (value,)
+
+
+def meets(run: Mapping[str, Any], match: Mapping[str, Any]) -> bool:
+    """Whether a run, given as nested tables, has a value at each of some dotted keys."""
+    return all(value in values_at(run, key) for key, value in match.items())

@@ -16,7 +16,7 @@ from benchmarks.config.nested import differing_keys, flatten, merge, nested, par
 from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
-from benchmarks.study.file import NAME, Rule, config_path, read_study
+from benchmarks.study.file import NAME, Rule, config_path, meets, read_study
 from benchmarks.study.published import published_runs
 from benchmarks.study.tuned import read_tuned
 
@@ -168,8 +168,10 @@ def _expand(
             point = merge(point, nested(key, value))
         run = merge(run, point)
         for rule in rules:
-            if rule.applies_to(run):
+            if meets(run, rule.match):
                 run = merge(merge(run, rule.run), point)  # the grid has the last word
+        if any(meets(run, match) for match in values.get("leave_out", ())):
+            continue
         cell = replace(cell_of(validate_run(run)), labels=labels)
         cells.setdefault(cell.config.run_key, cell)
     return _add_differing_settings(list(cells.values()))

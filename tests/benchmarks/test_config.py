@@ -238,6 +238,15 @@ def test_rules_change_the_parts_of_the_grid_that_they_match_and_the_grid_has_the
     ]
 
 
+def test_a_profile_leaves_parts_of_the_grid_out(tmp_path: Path) -> None:
+    text = RUN + '[grid]\nmethod = ["stbp", "stbp:classic", "ann"]\nseed = [0, 1, 2]\n'
+    text += '[profiles.quick]\nleave_out = [{ method = "stbp", seed = 1 }, { method = "ann" }]\n'
+    path = write_study(tmp_path, text)
+    left = [(cell.config.method, cell.config.seed) for cell in load_study(path, profile="quick").cells]
+    assert left == [("stbp", 0), ("stbp", 2), ("stbp:classic", 0), ("stbp:classic", 2)]
+    assert len(load_study(path, profile="paper").cells) == 9
+
+
 def test_a_study_can_extend_another_one(tmp_path: Path) -> None:
     base = write_study(tmp_path, RUN + '[grid]\nmethod = ["tssl_bp"]\nseed = [0, 1]\n')
     other = tmp_path / "other.toml"
