@@ -120,6 +120,12 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def attacks(session: nox.Session) -> None:
+    """Kills, cold starts, signals, damaged files, hostile archives, full disks; ends in a table. Takes minutes."""
+    run(session, "python", "-m", "pytest", "tests/attacks", "-o", "python_files=attack_*.py", "-q", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Times of kernels and training steps, and of other libraries, as JSON and Markdown; arguments go to pytest."""
     results = ROOT / "results"

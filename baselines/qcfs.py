@@ -81,21 +81,28 @@ def clip_floor_shift(current: Tensor, threshold: Tensor, levels: int) -> Tensor:
     Tensor
         h, of the shape and dtype of `current`.
     """
-    output: Tensor = _ClipFloorShift.apply(current, threshold, levels)
+    output: Tensor
+    output, _between = _ClipFloorShift.apply(current, threshold, levels)
     return output
 
 
 class _ClipFloorShift(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, current: Tensor, threshold: Tensor, levels: int) -> Tensor:
+    def forward(current: Tensor, threshold: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         shifted = (current / threshold).mul_(levels).add_(0.5)
-        output = shifted.floor().clamp_(0, levels).mul_(threshold / levels)
-        ctx.save_for_backward(current, threshold, (shifted > 0).logical_and_(shifted < levels), output)
-        return output
+        output = shifted.floor().clamp(0, levels).mul_(threshold / levels)
+        return output, (shifted > 0).logical_and_(shifted < levels)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: tuple[Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(inputs[0], inputs[1], output[1], output[0])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (gradient,) = gradients
+        gradient = gradients[0]
         current, threshold, between, output = ctx.saved_tensors
         grad_current = gradient * between
         # h / lambda is 0 below the stairs and 1 above them.

@@ -61,7 +61,7 @@ def atlas_blocks() -> dict[str, str]:
 
 def _frame(rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:
     """Keep Markdown what is Markdown: pandas makes plain text of a column of texts."""
-    return pd.DataFrame([dict(row) for row in rows], dtype=object)
+    return pd.DataFrame(list(rows), dtype=object)
 
 
 def _versions(everything: Published) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """What is asked of the runs: the claims of the paper and what bears on them, read from claims.toml and checked."""
 
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_valid
 from benchmarks.config.validation import STRICT
 from benchmarks.tracking.rows import METRIC_COLUMNS
 from reports.load import ReportError
-from reports.published import Published, published_by_id
+from reports.published import Published, published_by_id, published_results, tables_of
 from tssl_core.architecture import parse_architecture
 
 
@@ -246,10 +245,11 @@ def read_claims(text: str) -> tuple[Claim, ...]:
     Raises
     ------
     ReportError
-        If a claim is not valid or its id not its own; names the claim.
+        If there is none, or a claim is not valid or its id not its own; names the claim.
     """
+    published_results()  # what is wrong with them is no fault of a claim
     claims: dict[str, Claim] = {}
-    for number, values in enumerate(tomllib.loads(text)["claim"], start=1):
+    for number, values in enumerate(tables_of(text, "claims.toml", "claim"), start=1):
         try:
             claim = _CLAIM.validate_python(values)
         except ValidationError as error:

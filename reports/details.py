@@ -105,6 +105,18 @@ def column_types(name: str) -> Mapping[str, type]:
     return {column: str for column in TEXT if column != "spikes" or name == "raster"}
 
 
+def problem_of_rasters(name: str, table: pd.DataFrame) -> str | None:
+    """Say what is wrong with the spikes of the table `raster`: those of a cut file are missing or too short."""
+    if name != "raster":
+        return None
+    spikes = table["spikes"].fillna("")
+    whole = spikes.str.fullmatch("[01]+") & (spikes.str.len().groupby(table["run_key"]).transform("nunique") == 1)
+    if whole.all():
+        return None
+    row = int((~whole).to_numpy().argmax())
+    return f"has the spikes {spikes.iloc[row]!r} in row {row + 1}; expected a 0 or 1 for each time step of the run"
+
+
 def details_of(contents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, pd.DataFrame]:
     """Make all tables of the keys of runs and their `RunResult`; of a run that comes again, the later counts."""
     latest = {key: content for key, content in contents if content}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from benchmarks.tracking import (
     run_row,
 )
 from benchmarks.tracking.rows import METRIC_COLUMNS
-from reports.details import DETAILS, column_types, details_of, details_that_count, empty
+from reports.details import DETAILS, column_types, details_of, details_that_count, empty, problem_of_rasters
+from reports.manifest import problems_of_tables, write_tables
 from tssl_core.errors import TSSLError
 
 RUNS_FILE, EPOCHS_FILE, ANYTIME_FILE = "results.csv", "epochs.csv", "anytime.csv"
@@ -94,15 +96,15 @@ class Results:
         return replace(self, **tables)
 
     def write(self, folder: Path) -> None:
-        """Write the tables into `folder`; of details only those that there are."""
-        runs = self.runs.drop(columns=LATE)
-        for name, table in ((RUNS_FILE, runs), (EPOCHS_FILE, self.epochs), (ANYTIME_FILE, self.anytime)):
-            table.to_csv(folder / name, index=False, lineterminator="\n")
+        """Write the tables into `folder`, and a list of them; of details only those that there are."""
+        tables = {RUNS_FILE: self.runs.drop(columns=LATE), EPOCHS_FILE: self.epochs, ANYTIME_FILE: self.anytime}
         for name in (*DETAILS, "kernels"):
             table, path = getattr(self, name), folder / f"{name}.csv"
-            path.unlink(missing_ok=True)
-            if not table.empty:
-                table.to_csv(path, index=False, lineterminator="\n")
+            if table.empty:
+                path.unlink(missing_ok=True)
+            else:
+                tables[path.name] = table
+        write_tables(folder, tables)
 
 
 def _of_keys(table: pd.DataFrame, keys: "pd.Series[str]") -> pd.DataFrame:
@@ -172,9 +174,11 @@ def results_from_csv(folder: Path, study: str) -> Results:
     Raises
     ------
     ReportError
-        If a file is missing, is no CSV, or lacks columns; the accuracy after each time step and details may be
-        missing, as reports of before they were recorded have none.
+        If a file is missing, is no CSV, lacks columns, or was cut or changed, see `reports.manifest`. The accuracy
+        after each time step and details may be missing, as reports of before they were recorded have none.
     """
+    if problems := problems_of_tables(folder):
+        raise ReportError(f"{problems[0]}; restore it, or write the report again: tssl report {study}")
     runs = _read_csv(folder / RUNS_FILE, REQUIRED)
     epochs = _read_csv(folder / EPOCHS_FILE, {"run_key", "epoch"})
     path = folder / ANYTIME_FILE
@@ -184,6 +188,8 @@ def results_from_csv(folder: Path, study: str) -> Results:
         path = folder / f"{name}.csv"
         if path.exists():
             details[name] = _read_csv(path, set(detail.names), column_types(name))
+            if problem := problem_of_rasters(name, details[name]):
+                raise ReportError(f"{path} {problem}; restore it, or write the report again: tssl report {study}")
     results = _results(study, runs, epochs, anytime, details)
     path = folder / KERNELS_FILE
     return replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS))) if path.exists() else results
@@ -212,9 +218,13 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS_TEXT) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=types)
+        content = path.read_bytes()
+        table = pd.read_csv(BytesIO(content), dtype=types)
     except (OSError, ValueError) as error:
-        raise ReportError(f"cannot read {path}: {error}; expected the CSV of a report") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ReportError(f"cannot read {path}: {reason}; expected the CSV of a report") from error
+    if not content.endswith(b"\n"):
+        raise ReportError(f"{path} ends within a row: it was cut; restore it, or write the report again")
     missing = required - set(table.columns)
     if missing:
         raise ReportError(f"{path} lacks the columns {', '.join(sorted(missing))}")

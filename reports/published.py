@@ -3,7 +3,7 @@
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
@@ -112,16 +112,33 @@ class Published(BaseModel):
         return same and self.time_steps in (None, time_steps)
 
 
+def tables_of(text: str, file: str, key: str) -> list[dict[str, Any]]:
+    """Return the tables ``[[key]]`` of a TOML file that comes with the reports.
+
+    Raises
+    ------
+    ReportError
+        If it is no TOML, or has none.
+    """
+    try:
+        tables = tomllib.loads(text).get(key)
+    except tomllib.TOMLDecodeError as error:
+        raise ReportError(f"{file} is no TOML ({error}); expected tables [[{key}]]: restore the file") from error
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        raise ReportError(f"{file} has no tables [[{key}]]; expected at least one: restore the file")
+    return tables
+
+
 def read_published(text: str) -> tuple[Published, ...]:
     """Read the rows of a published.toml.
 
     Raises
     ------
     ReportError
-        If a row lacks something, has an unknown key or a value without meaning; names the row.
+        If it has no rows, or a row lacks something, has an unknown key or a value without meaning; names the row.
     """
     rows = []
-    for number, values in enumerate(tomllib.loads(text)["result"], start=1):
+    for number, values in enumerate(tables_of(text, "published.toml", "result"), start=1):
         try:
             rows.append(validate(Published, values))
         except ConfigError as error:

@@ -7,6 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def is_transformed() -> bool:
+    """Whether this is called within ``torch.func.grad``, ``vmap`` or their like, which look into what they call."""
+    return not torch.compiler.is_compiling() and bool(torch._C._are_functorch_transforms_active())
+
+
 def scale_over_time(once: Tensor, gain: Tensor) -> Tensor:
     """Repeat one time step with a factor for each: ``gain[t] once``.
 
@@ -33,6 +38,8 @@ def scale_over_time(once: Tensor, gain: Tensor) -> Tensor:
 
 def sum_pool(x: Tensor, size: int, gain: float) -> Tensor:
     """Sum ``[N, C, H, W]`` over squares that do not overlap, times a gain; an incomplete border is left out."""
+    if is_transformed():  # which wants to see what is within
+        return F.avg_pool2d(x, size, divisor_override=1) * gain
     pooled: Tensor = _SumPool.apply(x, size, gain)
     return pooled
 

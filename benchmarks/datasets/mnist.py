@@ -115,6 +115,8 @@ class IDXDataset(Dataset):
         if samples != labels:
             counts = f"{images_file} has {samples:,} images, but {labels_file} {labels:,} labels"
             raise DatasetError(f"{counts}; fetch both again")
+        if not samples:
+            raise DatasetError(f"{images_file} has no images; expected at least one: fetch it and {labels_file} again")
         data = torchvision_dataset(self.torchvision_name)(root, train=part == "train")
         if tuple(data.data.shape[1:]) != self.input_shape[1:]:
             raise DatasetError(

@@ -29,29 +29,41 @@ def termination_raises(*, again: signal.Handlers = signal.SIG_DFL) -> Iterator[N
     """Let SIGTERM raise `Terminated`, the first time; by default a second one ends the process at once.
 
     A signal comes at any moment, also within a destructor, such as that of a progress bar, and what is raised there
-    Python only prints. It is raised once more then, until it is not lost.
+    Python only prints. It is raised once more then, until it is not lost; that of Ctrl-C as well.
     """
+    reminders: list[threading.Timer] = []
+
+    def remind(number: int) -> None:
+        if number != signal.SIGTERM or signal.getsignal(signal.SIGTERM) is stop:
+            os.kill(os.getpid(), number)
+
+    def forget() -> None:
+        for reminder in reminders:
+            reminder.cancel()
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
         signal.signal(number, again)
         raise Terminated
 
-    def remind() -> None:
-        if signal.getsignal(signal.SIGTERM) is stop:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     def lost(unraisable: "sys.UnraisableHookArgs") -> None:
-        if unraisable.exc_type is not Terminated:
+        if unraisable.exc_type is Terminated:
+            signal.signal(signal.SIGTERM, stop)
+            number = signal.SIGTERM
+        elif unraisable.exc_type is KeyboardInterrupt:
+            number = signal.SIGINT
+        else:
             hook(unraisable)
             return
-        signal.signal(signal.SIGTERM, stop)
-        threading.Timer(AGAIN, remind).start()
+        forget()  # one is enough
+        reminders.append(threading.Timer(AGAIN, remind, (number,)))
+        reminders[-1].start()
 
     before, hook = signal.signal(signal.SIGTERM, stop), sys.unraisablehook
     sys.unraisablehook = lost
     try:
         yield
     finally:
+        forget()
         sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)

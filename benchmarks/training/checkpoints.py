@@ -149,6 +149,11 @@ def read_checkpoint(path: Path) -> Snapshot:
         raise CheckpointError(f"checkpoint {path} is damaged: its checksum does not agree")
     try:
         snapshot: Snapshot = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        snapshot["identity"]
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"checkpoint {path} holds something else than plain values and tensors") from error
+    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, OSError) as error:
+        raise CheckpointError(
+            f"checkpoint {path} was cut before its checksum was taken, or is none of a run"
+        ) from error
     return snapshot

@@ -208,6 +208,14 @@ def test_verify_refuses_another_dataset_that_load_accepts(mnist_root: Path) -> N
     MNIST().load(mnist_root)
 
 
+def test_a_dataset_of_no_samples_is_named(mnist_root: Path) -> None:
+    for path in (mnist_root / "MNIST" / "raw").iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + bytes(4) + content[8 : 16 if "images" in path.name else 8])
+    with pytest.raises(DatasetError, match=r"train-images-idx3-ubyte has no images; expected at least one"):
+        MNIST().load(mnist_root)
+
+
 def test_verify_names_each_file_that_is_missing_truncated_or_changed(
     mnist_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,8 +13,11 @@ from benchmarks.platform.interruption import Terminated, termination_raises
 class EndsByASignal:
     """What it raises as it is destroyed, Python swallows."""
 
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        self.number = number
+
     def __del__(self) -> None:
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(self.number)
 
 
 class EndsBadly:
@@ -34,6 +38,30 @@ def test_a_termination_that_destructors_swallow_is_raised_after_the_last(times: 
     with pytest.raises(Terminated), termination_raises(again=signal.SIG_IGN):
         work_on_after(signals)
     assert signals == []
+
+
+@pytest.fixture
+def _heeding_ctrl_c() -> Iterator[None]:
+    """A shell's background jobs inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeding_ctrl_c")
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_ctrl_c_that_destructors_swallow_is_raised_after_the_last(times: int) -> None:
+    signals = [EndsByASignal(signal.SIGINT) for _ in range(times)]
+    with pytest.raises(KeyboardInterrupt), termination_raises():
+        work_on_after(signals)
+    assert signals == []
+
+
+@pytest.mark.usefixtures("_heeding_ctrl_c")
+def test_a_ctrl_c_that_was_swallowed_at_the_very_end_does_not_come_afterwards() -> None:
+    with termination_raises():
+        EndsByASignal(signal.SIGINT)
+    time.sleep(0.1)
 
 
 def test_a_second_signal_is_left_to_what_it_is_to_do_though_the_first_was_swallowed() -> None:

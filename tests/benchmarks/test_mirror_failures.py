@@ -11,9 +11,11 @@ import pytest
 from benchmarks.cli.main import main
 from benchmarks.config.execution import Execution
 from benchmarks.errors import TrackingError
+from benchmarks.platform.interruption import Terminated
 from benchmarks.study.study import Study, cell_of
 from benchmarks.sweep.sweep import run_study
-from benchmarks.tracking import Mirror, Runs, records_in_mlflow
+from benchmarks.tracking import Mirror, Record, Runs, records_in_mlflow
+from benchmarks.tracking import runs as runs_module
 from benchmarks.tracking.connection import Connection
 from benchmarks.tracking.upload import Uploader
 from tests.benchmarks.tracked import STUDY, config_of, epoch, locked, log_run, mlflow_runs
@@ -125,6 +127,22 @@ def test_a_mirror_that_is_killed_in_the_middle_is_made_whole_by_the_next(
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
     assert Mirror(store).sync(runs, STUDY) == 1
     assert_arrived(store, runs)
+
+
+def test_a_run_that_is_stopped_while_it_is_registered_does_not_stay_running(
+    store: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = runs_module.write
+
+    def stopped(path: Path, record: Record) -> None:
+        write(path, record)
+        raise Terminated
+
+    monkeypatch.setattr(runs_module, "write", stopped)
+    with pytest.raises(Terminated):
+        run_study(TWO, Execution(device="cpu"), runs, mirror=Mirror(store))
+    assert [record.status for record in runs.records(STUDY)] == ["interrupted"]
+    assert [run.info.status for run in mlflow_runs(Mirror(store))] == ["KILLED"]
 
 
 def test_a_record_that_this_code_cannot_read_a_configuration_of_does_not_stop_the_others(

@@ -88,6 +88,10 @@ def test_a_file_that_is_no_record_is_named(runs: Runs) -> None:
         path.write_text(text)
         with pytest.raises(TrackingError, match=rf"cannot use .*run\.json: .*{why}"):
             runs.records(STUDY)
+    for content in (b'"\xff"', b'{"format": 1, "history": 5}', b"", b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(TrackingError, match=r"cannot use .*run\.json: "):
+            runs.records(STUDY)
 
 
 def test_a_full_disk_leaves_the_record_as_it_was(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

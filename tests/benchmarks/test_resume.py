@@ -217,6 +217,18 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
+def test_a_checkpoint_that_was_cut_before_its_checksum_was_taken_is_named(tmp_path: Path) -> None:
+    _, checkpoints = saved(tmp_path, epochs=1)
+    (path,) = checkpoints.folder.iterdir()
+    content = path.read_bytes().partition(b"\n")[2]
+    others = io.BytesIO()
+    torch.save([1, 2], others)
+    for part in (b"", content[:100], content[: len(content) // 2], content[:-30], others.getvalue()):
+        path.write_bytes(f"TSSL checkpoint 1 {hashlib.sha256(part).hexdigest()}\n".encode() + part)
+        with pytest.raises(CheckpointError, match=f"{path.name} (was cut|holds something else)"):
+            read_checkpoint(path)
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let the system refuse to write files of more bytes, much as a full disk does."""

@@ -87,7 +87,8 @@ def test_details_are_the_same_from_records_and_from_csv(tmp_path: Path) -> None:
 def test_a_report_of_before_details_were_recorded_has_none_and_leaves_no_files(tmp_path: Path) -> None:
     with_details(results_of(run_row())).write(tmp_path)
     results_of(run_row()).write(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["anytime.csv", "epochs.csv", "results.csv"]
+    files = ["anytime.csv", "epochs.csv", "results.csv", "tables.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert all(getattr(results_from_csv(tmp_path, "made"), name).empty for name in DETAILS)
 
 
@@ -95,6 +96,7 @@ def test_a_report_of_before_details_were_recorded_has_none_and_leaves_no_files(t
 def test_a_file_of_details_without_its_columns_is_refused_by_name(name: str, tmp_path: Path) -> None:
     with_details(results_of(run_row())).write(tmp_path)
     (tmp_path / f"{name}.csv").write_text("run_key,other\nx,1\n")
+    (tmp_path / "tables.json").unlink()
     with pytest.raises(ReportError, match=f"{name}.csv lacks the columns"):
         results_from_csv(tmp_path, "made")
 

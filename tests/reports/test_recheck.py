@@ -14,6 +14,7 @@ from benchmarks.training.training import Training
 from reports.cli import main
 from reports.documents import RENDERED
 from reports.load import Results, results_from_csv, results_from_runs
+from reports.manifest import MANIFEST_FILE
 from reports.recheck import Agreement, recheck
 from tests.benchmarks.numbers import SWEEP, write_study
 
@@ -54,6 +55,7 @@ def change(file: str, column: str, of: Callable[[Any], Any]) -> None:
     table = pd.read_csv(path, dtype={"run_key": str})
     table[column] = table[column].map(of)
     table.to_csv(path, index=False)
+    path.with_name(MANIFEST_FILE).unlink(missing_ok=True)
 
 
 def test_each_run_comes_out_as_it_did(report: Path, capsys: pytest.CaptureFixture[str]) -> None:

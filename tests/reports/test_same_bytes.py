@@ -30,7 +30,7 @@ def test_a_report_from_the_records_from_mlflow_alone_and_again_from_its_csv_is_t
     of_classes = [name for name in DETAILS if name != "output_rasters"]  # which target spike trains have
     tables = [f"{name}.csv" for name in ("results", "epochs", "anytime", *of_classes)]
     plots = [f"digits_{plot}.{kind}" for plot in PLOTS for kind in ("png", "svg")]
-    assert files == sorted([*tables, *plots, "report.md", "report.html", "environment.json"])
+    assert files == sorted([*tables, *plots, "tables.json", "report.md", "report.html", "environment.json"])
     for name in files:
         contents = {(folder / name).read_bytes() for folder in folders}
         assert len(contents) == 1, name

@@ -27,6 +27,8 @@ from torch import Tensor
 
 from tssl_core.errors import BackendUnavailableError
 from tssl_core.kernels.fusion import NOTHING, Fusion, composed, is_channels_last
+from tssl_core.kernels.transforms import NO_SECOND_DERIVATIVE, transformable
+from tssl_core.maps import is_transformed
 
 _LOGGER = logging.getLogger(__name__)
 _SCHEMA_TYPES = {float: "float", bool: "bool", int: "int", str: "str"}
@@ -95,9 +97,7 @@ class _Eager(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
         if torch.is_grad_enabled():  # create_graph=True: what comes from here would count as a constant
-            raise RuntimeError(
-                "the gradient of spiking neurons has no derivative of its own; expected no create_graph=True"
-            )
+            raise RuntimeError(NO_SECOND_DERIVATIVE)
         current, kept = ctx.saved_tensors
         parameters, backend, fusion, strides = ctx.call
         if grad_output.stride() != strides:
@@ -159,7 +159,10 @@ class Scan:
             current = current.detach()
         if type(current) in _PLAIN and not torch.compiler.is_compiling():
             chosen = self.resolve(backend, current.device, current.dtype)
-            if fusion.empty or (chosen.fuses and can_fuse(current, fusion)):
+            if is_transformed():
+                if fusion.empty:
+                    return transformable(current, parameters, chosen)
+            elif fusion.empty or (chosen.fuses and can_fuse(current, fusion)):
                 plain: Tensor = _Eager.apply(current, parameters, chosen, fusion)
                 return plain
         if not fusion.empty:

@@ -7,12 +7,16 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from tokenize import TokenError
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +38,15 @@ CHUNKS_FOR_WORKERS = 8
 """With fewer chunks, starting other processes takes longer than the work."""
 
 CPU = torch.device("cpu")
+
+BLOCK = 2**22
+"""Bytes that are read at a time where all are."""
+
+_DAMAGED = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    *(SyntaxError, TokenError, OverflowError, MemoryError, RecursionError),  # of numpy's header, which is Python's text
+)
+"""What reading files that were cut or changed raises."""
 
 PIXELS_FILE, COUNTS_FILE, LABELS_FILE, META_FILE = "pixels.u16", "counts.npy", "labels.npy", "meta.json"
 
@@ -117,7 +130,7 @@ class EventSplit:
 def load_frames(
     recordings: Sequence[Recording], folder: Path, *, name: str, time_steps: int, parameters: FrameParameters
 ) -> EventSplit:
-    """Read the frames of some recordings, after making them if they are not there.
+    """Read the frames of some recordings, after making them if they are not there, or not as they were written.
 
     Parameters
     ----------
@@ -138,20 +151,67 @@ def load_frames(
         If a recording is damaged, or the frames cannot be written, for example because the disk is full.
     """
     cache = folder / f"{name}-{_key(recordings, parameters)}"
-    if not (cache / META_FILE).is_file():
-        try:
+    labels = np.array([recording.label for recording in recordings], np.int64)
+    try:
+        if not (cache / META_FILE).is_file():
             _make(recordings, cache, parameters)
-        except OSError as error:
-            raise DatasetError(
-                f"cannot write frames to {cache}: {error}; free some space or name another data root"
-            ) from error
+        try:
+            kept = _read(cache, labels)
+        except _DAMAGED as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            warnings.warn(f"frames in {cache} are not as they were written ({reason}); made anew", stacklevel=2)
+            _remove(cache)
+            _make(recordings, cache, parameters)
+            kept = _read(cache, labels)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot write frames to {cache}: {error}; free some space or name another data root"
+        ) from error
+    return EventSplit(kept.pixels, kept.counts, torch.from_numpy(labels), time_steps, parameters, kept.digest)
+
+
+class _Kept(NamedTuple):
+    """What is on disk: the fields of `EventSplit`."""
+
+    pixels: NDArray[np.uint16]
+    counts: NDArray[np.uint16]
+    digest: str
+
+
+def _read(cache: Path, labels: NDArray[np.int64]) -> _Kept:
+    """Read frames, and check them against what was recorded of them; raises one of `_DAMAGED` if they do not fit."""
     meta = json.loads((cache / META_FILE).read_text(encoding="utf-8"))
-    size = (cache / PIXELS_FILE).stat().st_size
-    if size != 2 * meta["pixels"]:
-        raise DatasetError(f"{cache / PIXELS_FILE} has {size:,} bytes, expected {2 * meta['pixels']:,}; delete {cache}")
-    pixels = np.memmap(cache / PIXELS_FILE, np.uint16, "r", shape=(meta["pixels"],))
-    counts, labels = np.load(cache / COUNTS_FILE), torch.from_numpy(np.load(cache / LABELS_FILE))
-    return EventSplit(pixels, counts, labels, time_steps, parameters, meta["checksum"])
+    files = [cache / name for name in (PIXELS_FILE, COUNTS_FILE, LABELS_FILE)]
+    stamps = tuple((found.st_mtime_ns, found.st_size, found.st_ino) for found in map(Path.stat, files))
+    pixels: NDArray[np.uint16] = np.memmap(cache / PIXELS_FILE, np.uint16, "r", shape=(meta["pixels"],))
+    counts = np.load(cache / COUNTS_FILE)
+    if counts.dtype != np.uint16 or counts.ndim != 2 or len(counts) != len(labels) or counts.sum() != len(pixels):
+        raise ValueError(f"{COUNTS_FILE} does not fit {len(labels)} recordings and {len(pixels)} pixels")
+    if not np.array_equal(np.load(cache / LABELS_FILE), labels):
+        raise ValueError(f"{LABELS_FILE} are not those of the recordings")
+    if _digest(cache, stamps) != meta["checksum"]:
+        raise ValueError("the checksum does not agree")
+    return _Kept(pixels, counts, meta["checksum"])
+
+
+@lru_cache
+def _digest(cache: Path, stamps: tuple[tuple[int, ...], ...]) -> str:
+    """SHA-256 of the content, taken once a process as long as the files are the same."""
+    del stamps
+    digest = hashlib.sha256(np.load(cache / LABELS_FILE).tobytes())
+    with (cache / PIXELS_FILE).open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    digest.update(np.load(cache / COUNTS_FILE).tobytes())
+    return digest.hexdigest()
+
+
+def _remove(cache: Path) -> None:
+    """Remove frames; another process may be reading them, or removing them too."""
+    aside = cache.with_name(f"{cache.name}.damaged-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        cache.replace(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _key(recordings: Sequence[Recording], parameters: FrameParameters) -> str:
@@ -168,7 +228,8 @@ def _key(recordings: Sequence[Recording], parameters: FrameParameters) -> str:
 def _make(recordings: Sequence[Recording], cache: Path, parameters: FrameParameters) -> None:
     """Write the frames into a folder beside `cache`, which gets its name when all of them are there."""
     partial_folder = cache.with_name(f"{cache.name}.partial-{os.getpid()}")
-    partial_folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial_folder, ignore_errors=True)  # of a process that was killed
+    partial_folder.mkdir(parents=True)
     try:
         _write(recordings, partial_folder, parameters)
         if not cache.exists():

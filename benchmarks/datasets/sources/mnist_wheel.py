@@ -29,7 +29,10 @@ _KINDS = (b"f4", b"i8")
 _DOWNLOAD_SECONDS = 600
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, KeyError, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError)
 # What pickle's documentation says that a damaged pickle may raise, and what other objects in it lead to.
-_NOT_AS_EXPECTED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError)
+_NOT_AS_EXPECTED = (
+    *(pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError),
+    *(OverflowError, MemoryError),  # of a length that is far beyond the content
+)
 
 
 class PickledArray:
