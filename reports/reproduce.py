@@ -1,7 +1,10 @@
 """What ``tssl reproduce`` does: it runs a study and writes its report."""
 
+import sys
+
 from benchmarks.cli.commands import study_of, sweep
 from benchmarks.platform.atomic import make_writable_folder
+from benchmarks.sweep.voice import Voice
 from reports.cli import DEFAULT_FOLDER, ReproduceOptions
 
 
@@ -20,7 +23,8 @@ def reproduce_command(options: ReproduceOptions) -> int:
         make_writable_folder(folder)
     mirror = options.mirror()
     code = sweep(study, options, mirror)
-    write_results(results_from_runs(options.runs, study.name), folder, study.title, kernels)
+    with Voice(lambda: "drawing the report", terminal=sys.stderr.isatty()):
+        write_results(results_from_runs(options.runs, study.name), folder, study.title, kernels)
     if mirror is not None:
         mirror.log_report(study.name, folder)
         for what, link in mirror.links(study.name).items():

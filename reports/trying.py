@@ -21,9 +21,9 @@ from benchmarks.executors.processes import Processes
 from benchmarks.platform.atomic import make_writable_folder
 from benchmarks.study.selection import select_cells
 from benchmarks.study.study import Study, cell_of
+from benchmarks.sweep.durations import in_words as duration
+from benchmarks.sweep.durations import makespan
 from benchmarks.sweep.estimate import CellCost, estimate_runs
-from benchmarks.sweep.progress import in_words as duration
-from benchmarks.sweep.progress import makespan
 from benchmarks.tracking import Runs
 from reports.cli import TryOptions
 from reports.load import results_from_runs

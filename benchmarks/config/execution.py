@@ -23,7 +23,7 @@ class Execution:
     data_root : str, optional
         Folder of the datasets, see `benchmarks.datasets.dataset.data_root`.
     progress : bool
-        Whether to draw progress bars.
+        Whether somebody looks on, at a terminal.
     checkpoints : Path, optional
         Folder of the checkpoints of runs in progress, see `benchmarks.training.checkpoints`; None for none.
     threads : int, optional

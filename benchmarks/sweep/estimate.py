@@ -14,8 +14,8 @@ from benchmarks.datasets.samples.split import Data, Split
 from benchmarks.metrics.accuracy import samples_at_once
 from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP, synchronise
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
+from benchmarks.sweep.durations import DAY, in_words, makespan, range_in_words
 from benchmarks.sweep.plan import PlannedRun
-from benchmarks.sweep.progress import DAY, in_words, makespan
 from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare, widest_layer
 
 BUDGET = 0.3
@@ -23,6 +23,12 @@ BUDGET = 0.3
 
 SLOW = 1.5
 """What takes more seconds than that is not measured in full, but extrapolated from the part for warm-up."""
+
+PATIENCE = 10.0
+"""Of the first time, most may be what comes but once: only what takes more seconds is not done again to know it."""
+
+UNKNOWN_SPREAD = 1.5
+"""Of what was measured once."""
 
 MOST_REPEATS = 30
 """Even if they fit into the budget."""
@@ -44,10 +50,19 @@ IRRELEVANT = {"seed", "epochs", "protocol"}
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of an epoch, its evaluation included, and of the final measurements."""
+    """Seconds of an epoch, its evaluation included, and of the final measurements.
+
+    Parameters
+    ----------
+    epoch, finish : float
+        From the median of the steps that were measured.
+    spread : float
+        So many times as long took slow steps, and fast ones so many times less.
+    """
 
     epoch: float
     finish: float
+    spread: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,11 @@ class CellCost:
     def seconds(self) -> float:
         """Time of the whole."""
         return self.epochs * self.speed.epoch + self.speed.finish
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The same if all steps were as fast, or as slow, as some of those that were measured."""
+        return self.seconds / self.speed.spread, self.seconds * self.speed.spread
 
 
 @dataclass(frozen=True)
@@ -82,9 +102,10 @@ class Estimate:
             return "estimate: nothing is left to run"
         seconds = [cost.seconds for cost in self.costs]
         total = makespan(seconds, at_once)
+        ends = (makespan([cost.ends[end] for cost in self.costs], at_once) for end in (0, 1))
         workers = f" with {at_once} at a time" if at_once > 1 else ""
         lines = [
-            f"estimate from steps measured on this machine: about {in_words(total)}{workers} for {len(seconds)} runs",
+            f"estimate from steps measured on this machine: {range_in_words(*ends)}{workers} for {len(seconds)} runs",
             f"  a run takes {in_words(min(seconds))} to {in_words(max(seconds))}",
         ]
         on_cpu = torch.device(self.execution.device).type == "cpu"
@@ -149,17 +170,20 @@ def measure(config: RunConfig, execution: Execution, data: Data) -> Speed:
     if execution.threads is not None:
         torch.set_num_threads(execution.threads)
     training = prepare(config, execution, data)
-    train, step = training.data.train, seconds_of_step(training)
+    train, (step, spread) = training.data.train, seconds_of_step(training)
     sample, calibration = seconds_of_evaluation(training)
     evaluation = calibration + sample * (len(training.data.test) + len(training.data.held_out or ()))
     latencies = (LATENCY_WARM_UP + LATENCY_REPEATS) * (LATENCY_BATCH + 1) * sample
     final = WITH_METERS * sample * len(training.data.test) + calibration + latencies
     steps = training.data.passes * ceil(len(train) / config.batch_size)
-    return Speed(epoch=step * steps + evaluation, finish=final)
+    return Speed(epoch=step * steps + evaluation, finish=final, spread=spread)
 
 
-def seconds_of_step(training: Training) -> float:
-    """Wall time of one training step, its batch included; from an eighth of a batch if that alone takes too long."""
+def seconds_of_step(training: Training) -> tuple[float, float]:
+    """Wall time of one training step, its batch included, and its spread, see `Speed`.
+
+    From an eighth of a batch if that alone takes too long.
+    """
     train, config = training.data.train, training.config
     size = min(config.batch_size, len(train))
 
@@ -176,11 +200,13 @@ def seconds_of_step(training: Training) -> float:
     share = max(1, size // WARM_UP_SHARE)
     part = warm(lambda: step(share), training.device) * size / share
     if part > SLOW:
-        return part
+        return part, UNKNOWN_SPREAD
     if recording:
         for _ in range(WARM_UP + 1):
             step(size)
-    return repeated(lambda: step(size), training.device)
+    times = repeated(lambda: step(size), training.device)
+    middle = median(times)
+    return middle, max(middle / min(times), sorted(times)[len(times) * 9 // 10] / middle)
 
 
 @torch.no_grad()
@@ -201,7 +227,7 @@ def seconds_of_evaluation(training: Training) -> tuple[float, float]:
     share = max(1, samples // WARM_UP_SHARE)
     sample = warm(lambda: model(batch(training.data.test, share)), device) / share
     if sample * samples <= SLOW:
-        sample = repeated(lambda: model(batch(training.data.test, samples)), device) / samples
+        sample = median(repeated(lambda: model(batch(training.data.test, samples)), device)) / samples
     return sample, calibration * min(CALIBRATION_SAMPLES, len(train)) / min(most, len(train))
 
 
@@ -215,14 +241,14 @@ def timed(action: Callable[[], object], device: torch.device) -> float:
 
 
 def warm(action: Callable[[], object], device: torch.device) -> float:
-    """Wall time of an action the second time, or the first if that is slow anyway."""
+    """Wall time of an action the second time, or the first if that takes too long."""
     first = timed(action, device)
-    return first if first > SLOW else timed(action, device)
+    return first if first > PATIENCE else timed(action, device)
 
 
-def repeated(action: Callable[[], object], device: torch.device) -> float:
-    """Median wall time of an action, repeated within the budget."""
+def repeated(action: Callable[[], object], device: torch.device) -> list[float]:
+    """Wall times of an action, repeated within the budget."""
     times: list[float] = []
     while not times or (sum(times) < BUDGET and len(times) < MOST_REPEATS):
         times.append(timed(action, device))
-    return median(times)
+    return times

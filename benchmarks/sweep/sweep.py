@@ -1,12 +1,10 @@
 """Carry out a study: run after run, each with its record, a failure of one never taking the others with it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from benchmarks.config.execution import Execution
 from benchmarks.errors import CheckpointError, LockedError
@@ -15,15 +13,19 @@ from benchmarks.executors.in_process import InProcess
 from benchmarks.platform.atomic import make_writable_folder
 from benchmarks.results import Status
 from benchmarks.study.study import Study
-from benchmarks.sweep.estimate import estimate_runs
+from benchmarks.sweep.estimate import CellCost, estimate_runs
 from benchmarks.sweep.failures import free_memory
 from benchmarks.sweep.plan import PlannedRun, plan_of
 from benchmarks.sweep.progress import Progress
 from benchmarks.sweep.site import Site
+from benchmarks.sweep.voice import Voice
 from benchmarks.tracking import Mirror, Runs
 from benchmarks.training.checkpoints import RunCheckpoints
 
 IN_PROCESS = InProcess()
+
+GETTING_READY = "getting ready: data, and how long training steps take"
+CATCHING_UP = "bringing MLflow up to date"
 
 
 def run_study(
@@ -83,25 +85,31 @@ def run_study(
         print(f"{len(done)} of {len(study.cells)} runs are already there; --fresh runs them again")
         _clear_leftovers(site, done)
     plan = [planned for planned in plan if planned.chosen]
-    expected = _prepared(site, plan, executor, estimating=estimating and bool(plan))
-    with mirror.following(runs, study.name) if mirror else nullcontext():
-        return _outcomes(site, plan, executor, Progress(expected, executor.at_once or 1))
+    site.execution = replace(execution, progress=False)  # one line for all
+    with Voice(lambda: GETTING_READY, terminal=execution.progress) as voice:
+        costs = _prepared(site, plan, executor, voice, estimating=estimating and bool(plan))
+        with mirror.following(runs, study.name) if mirror else nullcontext():
+            tally = _outcomes(site, plan, executor, costs, voice)
+            voice.turn_to(lambda: CATCHING_UP)
+    return tally
 
 
-def _outcomes(site: Site, plan: Sequence[PlannedRun], executor: Executor, progress: Progress) -> Counter[Status]:
-    """Have the runs of a plan carried out, say of each how it ended, and count."""
+def _outcomes(
+    site: Site, plan: Sequence[PlannedRun], executor: Executor, costs: Sequence[CellCost], voice: Voice
+) -> Counter[Status]:
+    """Have the runs of a plan carried out, say where each stands and how it ended, and count."""
     cells, tally = [planned.cell for planned in plan], Counter[Status]()
     if not cells:
         return tally
-    bar = tqdm(total=len(cells), desc=site.study, unit="run", disable=not site.execution.progress)
-    with bar, closing(executor.outcomes(site, cells)) as outcomes:
+    progress = Progress(plan, site.runs, site.study, costs=costs, at_once=executor.at_once or 1)
+    voice.turn_to(progress.line, progress.look)
+    with closing(executor.outcomes(site, cells)) as outcomes:
         for number, (cell, outcome) in enumerate(outcomes, start=1):
             if outcome.record is not None:
                 site.runs.adopt(outcome.record)
             tally.update([outcome.status] if outcome.status else [])
             progress.ended(cell.config.run_key, outcome)
-            tqdm.write(f"[{number}/{len(cells)}] {cell.title}: {outcome.line}{progress.left()}")
-            bar.update()
+            voice.say(f"[{number}/{len(cells)}] {cell.title}: {outcome.line}{progress.left()}")
     return tally
 
 
@@ -127,18 +135,20 @@ def _make_folder(checkpoints: Path | None) -> None:
             ) from error
 
 
-def _prepared(site: Site, plan: Sequence[PlannedRun], executor: Executor, *, estimating: bool) -> Mapping[str, float]:
-    """Load all data before the first run, so that what is missing is said at once; expected seconds by run key."""
+def _prepared(
+    site: Site, plan: Sequence[PlannedRun], executor: Executor, voice: Voice, *, estimating: bool
+) -> Sequence[CellCost]:
+    """Load all data before the first run, so that what is missing is said at once; what the runs will cost."""
     if executor.at_once is None or not plan:
-        return {}
+        return ()
     for planned in plan:
         site.data(planned.cell.config)
-    expected: Mapping[str, float] = {}
+    costs: Sequence[CellCost] = ()
     if estimating:
         estimate = estimate_runs(plan, site.execution, lambda config: site.data(config)[0])
-        print(estimate.in_lines(executor.at_once))
-        expected = estimate.seconds
+        voice.say(estimate.in_lines(executor.at_once))
+        costs = estimate.costs
     if executor.at_once > 1:
         site.loaded.clear()  # each worker loads its own
         free_memory()
-    return expected
+    return costs

@@ -181,7 +181,7 @@ sys.exit(main(["run", "--tracking-uri", "off", *mnist]))
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2, done.stderr
-    assert "those of mnist.py need torchvision" in done.stderr
+    assert "the dataset needs torchvision, which is not installed" in done.stderr
     (file,) = (tmp_path / "runs" / "runs").glob("*/run.json")
     assert '"status": "finished"' in file.read_text()
 

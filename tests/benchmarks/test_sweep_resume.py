@@ -181,7 +181,7 @@ def test_the_plan_and_the_run_say_the_same_of_where_it_would_go_on(
 
 def test_a_checkpoint_depends_on_what_computes_and_on_nothing_else() -> None:
     """All that a training imports is in it, but for what reads files or says what went wrong."""
-    apart = {"errors", "atomic", "locks", "memory"}
+    apart = {"defaults", "errors", "atomic", "locks", "memory"}
     found, todo = set(), {"benchmarks.training.training"}
     while todo:
         name = todo.pop()
