@@ -1,7 +1,7 @@
 """The leaderboard: every cell of some studies that was judged on test data, once, with its runs and commands."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,7 +29,7 @@ class Number:
     text : str
         Ready to print.
     value : float, optional
-        None if nothing is known.
+        In the unit that is printed; None if nothing is known.
     """
 
     text: str
@@ -190,13 +190,10 @@ def _accuracy(values: pd.Series) -> Number:
 
 
 def _silent(values: pd.Series) -> Number:
-    return _mean(values, SILENT)
+    mean, _ = mean_and_std(values)
+    return Number(NOTHING) if pd.isna(mean) else Number(SILENT(mean), 100 * mean)
 
 
 def _energy(values: pd.Series) -> Number:
-    return _mean(values, "{:,.0f}".format)
-
-
-def _mean(values: pd.Series, text: Callable[[float], str]) -> Number:
     mean, _ = mean_and_std(values)
-    return Number(NOTHING) if pd.isna(mean) else Number(text(mean), mean)
+    return Number(NOTHING) if pd.isna(mean) else Number(f"{mean:,.0f}", mean)

@@ -50,7 +50,8 @@ def test_an_entry_has_means_and_deviations_over_seeds_and_what_they_are_sorted_b
     assert entry.best.value == pytest.approx(91.0)
     assert entry.late.text == "30.00 ± 0.00"
     assert entry.late.value == pytest.approx(30.0)
-    assert (entry.silent.text, entry.energy.text) == ("87.5%", "1,500")
+    assert (entry.silent.text, entry.silent.value) == ("87.5%", 87.5)
+    assert (entry.energy.text, entry.energy.value) == ("1,500", 1500.0)
     assert [run.best for run in entry.runs] == ["90.00", "92.00", "91.00"]
     assert [run.seed for run in entry.runs] == [0, 1, 2]
     assert entry.commands == ("tssl reproduce made",)
