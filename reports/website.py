@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from reports.documents import IN_FULL, ROOT, Studies, committed, folders, title_of
+from reports.documents import OF_THE_PAPER, ROOT, Studies, committed, folders, title_of
 from reports.leaderboard import leaderboard
 from reports.load import ReportError
 from reports.render import REPORT_FILE
@@ -29,7 +29,7 @@ PACKAGES = ("tssl_core", "baselines", "benchmarks", "reports")
 NEWS = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 GUIDES: Mapping[str, tuple[str, ...]] = {
-    "Results": ("findings", "methods", "sequences", "nmnist_simulated", "atlas"),
+    "Results": ("results", "findings", "methods", "sequences", "nmnist_simulated", "atlas"),
     "What is measured": ("protocol", "math"),
     "Using it": ("running", "adding", "mlflow"),
     "How it is built": ("architecture", "performance", "benchmarks", "benchmarks_gpu"),
@@ -97,7 +97,7 @@ def _picture(page: str, diagram: str) -> str:
 
 def result_pages(studies: Studies) -> dict[str, str]:
     """Leaderboard, the runs behind it by study, and the list of reports."""
-    names = [*(name for name in IN_FULL if name in studies), *(name for name in studies if name not in IN_FULL)]
+    names = sorted(studies, key=lambda name: name not in OF_THE_PAPER)
     entries = leaderboard({name: studies[name] for name in names})
     of_study = {name: [entry for entry in entries if entry.study == name] for name in names}
     titles = {folder.name: title_of(folder) for folder in folders()}
