@@ -142,7 +142,7 @@ def docs(session: nox.Session) -> None:
     website = ROOT / "build" / "website"
     session.env.update(TSSL_WEBSITE=str(website), NO_MKDOCS_2_WARNING="1")  # constraints.txt has an earlier MkDocs
     run(session, "python", "-m", "reports.website", "build")
-    run(session, "mkdocs", "build", "--strict", "--quiet", "--config-file", "build/mkdocs.yml")
+    run(session, "mkdocs", "build", "--strict", "--config-file", "build/mkdocs.yml")
     run(session, "python", "-m", "pytest", "tests/website", *session.posargs)
     session.log(f"open {website / 'index.html'}")
 

@@ -1,7 +1,7 @@
 """The leaderboard: every cell of some studies that was judged on test data, once, with its runs and commands."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,15 +9,10 @@ import pandas as pd
 from baselines.method import is_spiking
 from reports.cells import mean_and_std, percent
 from reports.commands import merge_commands
-from reports.load import Results
+from reports.load import LATE, Results
 from reports.settings import BEST
 from reports.tables.cells import NOTHING, SILENT, cells_of
 from reports.titles import dataset_title, is_original
-
-LATE = "accuracy_late"
-"""Mean test accuracy of the last ten epochs, of a shorter training the last tenth."""
-
-MOST_LATE = 10
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class Number:
     text : str
         Ready to print.
     value : float, optional
-        None if nothing is known.
+        In the unit that is printed; None if nothing is known.
     """
 
     text: str
@@ -117,21 +112,12 @@ def leaderboard(studies: Mapping[str, Results]) -> list[Entry]:
         By name; of a cell whose runs are in several of them equally often, the first has it.
     """
     finished = {name: results.finished for name, results in studies.items()}
-    epochs = pd.concat([results.epochs for results in studies.values()]).drop_duplicates(["run_key", "epoch"])
     runs = pd.concat([table.assign(study=name) for name, table in finished.items()])
     runs = runs[(runs["evaluate_on"] == "test") & runs[BEST].notna()]
     homes = runs.groupby("cell_key")["study"].agg(lambda names: Counter(names).most_common(1)[0][0])
     runs = runs.drop_duplicates("run_key")
-    runs = runs.assign(**{LATE: runs["run_key"].map(late_accuracy(epochs)), "study": runs["cell_key"].map(homes)})
+    runs = runs.assign(study=runs["cell_key"].map(homes))
     return sorted((_entry(about, cell) for about, cell in cells_of(runs)), key=_order)
-
-
-def late_accuracy(epochs: pd.DataFrame) -> "pd.Series[float]":
-    """Mean test accuracy at the end of each training, by the key of its run; see `LATE`."""
-    known = epochs.reindex(columns=["run_key", "epoch", "test_accuracy"]).dropna().sort_values("epoch")
-    of_run = known.groupby("run_key")["test_accuracy"]
-    late = (of_run.transform("size") // MOST_LATE).clip(1, MOST_LATE)
-    return known[of_run.cumcount(ascending=False) < late].groupby("run_key")["test_accuracy"].mean()
 
 
 def _entry(about: Mapping[str, object], cell: pd.DataFrame) -> Entry:
@@ -190,13 +176,10 @@ def _accuracy(values: pd.Series) -> Number:
 
 
 def _silent(values: pd.Series) -> Number:
-    return _mean(values, SILENT)
+    mean, _ = mean_and_std(values)
+    return Number(NOTHING) if pd.isna(mean) else Number(SILENT(mean), 100 * mean)
 
 
 def _energy(values: pd.Series) -> Number:
-    return _mean(values, "{:,.0f}".format)
-
-
-def _mean(values: pd.Series, text: Callable[[float], str]) -> Number:
     mean, _ = mean_and_std(values)
-    return Number(NOTHING) if pd.isna(mean) else Number(text(mean), mean)
+    return Number(NOTHING) if pd.isna(mean) else Number(f"{mean:,.0f}", mean)

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from reports.documents import IN_ORDER, ROOT, Studies, committed, folders, title_of
+from reports.documents import OF_THE_PAPER, ROOT, Studies, committed, folders, title_of
 from reports.leaderboard import leaderboard
 from reports.load import ReportError
 from reports.render import REPORT_FILE
@@ -67,6 +67,7 @@ def written_pages() -> dict[str, str]:
     paths = [ROOT / "README.md", *(ROOT / name for name in NEWS), *sorted((ROOT / "docs").glob("*.md"))]
     paths += [folder / REPORT_FILE for folder in folders()]
     texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    texts["README.md"] = f"---\nhide: [navigation]\n---\n\n{texts['README.md']}"
     return {page: adapt(page, text) for page, text in texts.items()}
 
 
@@ -96,7 +97,7 @@ def _picture(page: str, diagram: str) -> str:
 
 def result_pages(studies: Studies) -> dict[str, str]:
     """Leaderboard, the runs behind it by study, and the list of reports."""
-    names = [*(name for name in IN_ORDER if name in studies), *(name for name in studies if name not in IN_ORDER)]
+    names = sorted(studies, key=lambda name: name not in OF_THE_PAPER)
     entries = leaderboard({name: studies[name] for name in names})
     of_study = {name: [entry for entry in entries if entry.study == name] for name in names}
     titles = {folder.name: title_of(folder) for folder in folders()}
@@ -119,7 +120,7 @@ def api_pages() -> dict[str, str]:
         for path in sorted((ROOT / package).rglob("*.py"))
         if not path.stem.startswith("_")
     ]
-    packages = groupby(sorted(modules, key=_package_of), _package_of)
+    packages = groupby(sorted(modules, key=_package_place), key=lambda module: _package_place(module)[1])
     return {
         f"api/{package}.md": f"{call_macro('website.md.j2', 'package', package=package, modules=list(inside))}\n"
         for package, inside in packages
@@ -154,8 +155,9 @@ def navigation(pages: Iterable[str]) -> list[Any]:
     ]
 
 
-def _package_of(module: str) -> str:
-    return module.rpartition(".")[0]
+def _package_place(module: str) -> tuple[int, str]:
+    """Where the page of a module's package stands, and the package."""
+    return PACKAGES.index(module.partition(".")[0]), module.rpartition(".")[0]
 
 
 def _within(pages: Iterable[str], pattern: str) -> list[str]:

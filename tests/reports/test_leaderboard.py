@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports.documents import RENDERED, committed
-from reports.leaderboard import Entry, late_accuracy, leaderboard
+from reports.leaderboard import Entry, leaderboard
 from reports.load import EPOCHS_FILE, RUNS_FILE, Results
 from tests.reports.made import results_of, run_row
 
@@ -27,30 +27,16 @@ def made(*cells: Iterable[dict[str, object]]) -> Results:
     return results_of(*(run for cell in cells for run in cell))
 
 
-def epochs_of(*accuracies: float) -> pd.DataFrame:
-    rows = enumerate(accuracies, start=1)
-    return pd.DataFrame([{"run_key": "one", "epoch": epoch, "test_accuracy": value} for epoch, value in rows])
-
-
-@pytest.mark.parametrize(("epochs", "last"), [(200, 10), (100, 10), (99, 9), (30, 3), (10, 1), (3, 1), (1, 1)])
-def test_late_accuracy_is_the_mean_of_ten_epochs_or_of_the_last_tenth(epochs: int, last: int) -> None:
-    accuracies = [1 / epoch for epoch in range(1, epochs + 1)]
-    shuffled = epochs_of(*accuracies).sample(frac=1, random_state=0)
-    assert late_accuracy(shuffled)["one"] == pytest.approx(fmean(accuracies[-last:]))
-
-
-def test_epochs_without_an_accuracy_give_none() -> None:
-    assert late_accuracy(epochs_of(math.nan)).empty
-    assert late_accuracy(epochs_of(0.5).drop(columns="test_accuracy")).empty
-
-
 def test_an_entry_has_means_and_deviations_over_seeds_and_what_they_are_sorted_by() -> None:
-    (entry,) = leaderboard({"made": made(seeds(0.90, 0.92, 0.91, energy_nj=1500.0, silent_fraction=0.875))})
+    results = made(seeds(0.90, 0.92, 0.91, energy_nj=1500.0, silent_fraction=0.875))
+    (entry,) = leaderboard({"made": results})
     assert entry.best.text == "91.00 ± 1.00"
     assert entry.best.value == pytest.approx(91.0)
-    assert entry.late.text == "30.00 ± 0.00"
-    assert entry.late.value == pytest.approx(30.0)
-    assert (entry.silent.text, entry.energy.text) == ("87.5%", "1,500")
+    last = 100 * results.epochs.groupby("run_key")["test_accuracy"].last().mean()
+    assert entry.late.text == f"{last:.2f} ± 0.00"
+    assert entry.late.value == pytest.approx(last)
+    assert (entry.silent.text, entry.silent.value) == ("87.5%", 87.5)
+    assert (entry.energy.text, entry.energy.value) == ("1,500", 1500.0)
     assert [run.best for run in entry.runs] == ["90.00", "92.00", "91.00"]
     assert [run.seed for run in entry.runs] == [0, 1, 2]
     assert entry.commands == ("tssl reproduce made",)
