@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics import ConfusionMatrix, Raster, accuracy_at_steps, spike_raster
+from benchmarks.metrics.silent_outputs import SILENT_OUTPUT_FRACTION, SilentOutputs
 from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tasks.task_type import Evaluation
 
@@ -44,7 +45,8 @@ class Classification:
         all_of_it: bool = False,
         forward: Callable[[Tensor], Tensor] | None = None,
     ) -> Evaluation:
-        """Find the accuracy after each time step, and in the end which classes are taken for which."""
+        """Find the accuracy after each time step, silent outputs, and in the end which classes are taken for which."""
+        silent = SilentOutputs()
         confusion = ConfusionMatrix(self.classes) if all_of_it else None
         accuracies = accuracy_at_steps(
             model,
@@ -53,12 +55,15 @@ class Classification:
             time_steps=time_steps,
             widest_layer=widest_layer,
             confusion=confusion,
+            silent=silent,
             forward=forward,
         )
         return Evaluation(
             accuracy=accuracies[-1],
             accuracy_at_step=accuracies,
             confusion=() if confusion is None else confusion.result(),
+            # Of each epoch, and no column of results.csv.
+            measures={} if all_of_it else {SILENT_OUTPUT_FRACTION: silent.fraction(len(split))},
         )
 
     def spike_raster(self, model: Model, split: Split, device: torch.device) -> Raster | None:
