@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split, indices_of
 from benchmarks.metrics.counting.confusion import ConfusionMatrix
+from benchmarks.metrics.counting.silent_outputs import SilentOutputs
 from benchmarks.metrics.metric import Column, FinishedTraining, Metric
 
 EVALUATION_BATCH = 500
@@ -34,6 +35,7 @@ def accuracy_at_steps(
     time_steps: int = 1,
     widest_layer: int = 1,
     confusion: ConfusionMatrix | None = None,
+    silent: SilentOutputs | None = None,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[float, ...]:
     """Accuracy of the decision after the first t time steps of the output, for t = 1 to T, from one evaluation.
@@ -48,6 +50,8 @@ def accuracy_at_steps(
         T, and neurons of the largest layer; they set how many samples are evaluated at once, and nothing else.
     confusion : ConfusionMatrix, optional
         Counts the decisions after the whole window.
+    silent : SilentOutputs, optional
+        Counts the samples without one.
     forward : callable, optional
         Takes the place of the model's own, see `benchmarks.tasks.task_type`.
 
@@ -60,11 +64,14 @@ def accuracy_at_steps(
     correct = torch.zeros(1, dtype=torch.int64, device=device)
     for indices in indices_of(split, device).split(samples_at_once(time_steps, widest_layer)):
         inputs, labels = split.batch(indices)
-        decisions = model.running_scores((forward or model)(inputs.to(device))).argmax(-1)
+        scores = model.running_scores((forward or model)(inputs.to(device)))
+        decisions = scores.argmax(-1)
         labels = labels.to(device)
         correct = correct + (decisions == labels).sum(1)
         if confusion:
             confusion.add(labels, decisions[-1])
+        if silent:
+            silent.add(scores[-1])
     return tuple(count / len(split) for count in correct.tolist())
 
 

@@ -72,7 +72,8 @@ class SpikeTrains(Metric):
     def measure_epoch(self, model: Model, evaluation: Evaluation) -> Mapping[str, float]:
         """What the task has found."""
         del model
-        return evaluation.measures
+        own = {column.name for column in self.columns}
+        return {name: value for name, value in evaluation.measures.items() if name in own}
 
     def measure(self, run: FinishedTraining) -> Mapping[str, float | None]:
         """Of the final model, and how soon, if ever, every output was its target."""

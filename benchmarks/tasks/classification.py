@@ -10,6 +10,7 @@ from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics.accuracy import accuracy_at_steps
 from benchmarks.metrics.counting.confusion import ConfusionMatrix
+from benchmarks.metrics.counting.silent_outputs import SILENT_OUTPUT_FRACTION, SilentOutputs
 from benchmarks.results import Evaluation, OutputRaster
 
 
@@ -44,7 +45,8 @@ class Classification:
         all_of_it: bool = False,
         forward: Callable[[Tensor], Tensor] | None = None,
     ) -> Evaluation:
-        """Find the accuracy after each time step, and in the end which classes are taken for which."""
+        """Find the accuracy after each time step, silent outputs, and in the end which classes are taken for which."""
+        silent = SilentOutputs()
         confusion = ConfusionMatrix(self.classes) if all_of_it else None
         accuracies = accuracy_at_steps(
             model,
@@ -53,12 +55,14 @@ class Classification:
             time_steps=time_steps,
             widest_layer=widest_layer,
             confusion=confusion,
+            silent=silent,
             forward=forward,
         )
         return Evaluation(
             accuracy=accuracies[-1],
             accuracy_at_step=accuracies,
             confusion=() if confusion is None else confusion.result(),
+            measures={SILENT_OUTPUT_FRACTION: silent.fraction(len(split))},
         )
 
     def output_rasters(

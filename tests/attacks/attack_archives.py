@@ -109,7 +109,7 @@ def test_pickles_that_ask_for_code(empty_folder: Path, tally: Tally) -> None:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             content = pickle.dumps(RunsACommand(function, "open('it ran', 'w')"), protocol)
             ran = refused(read_pickle, content) or ("it ran" if Path("it ran").exists() else None)
-            tally.add(f"{function.__name__} {protocol}", ran)
+            tally.add(f"{function!r} {protocol}", ran)
 
 
 def test_packages_as_tar(empty_folder: Path, tally: Tally) -> None:

@@ -36,21 +36,25 @@ from tssl_core.errors import TSSLError
 EVENTS, IDX, IMAGES, PICKLES, CHECKPOINTS, RECORDS, TABLES, CACHES = 3500, 1500, 2500, 800, 500, 600, 400, 300
 
 
+CHANGES: tuple[Callable[[bytes, int, bytes], bytes], ...] = (
+    lambda content, place, _: content[:place],
+    lambda content, place, noise: content[:place] + bytes([content[place] ^ 1 << noise[0] % 8]) + content[place + 1 :],
+    lambda content, place, noise: content[:place] + noise + content[place:],
+    lambda content, place, noise: content[:place] + noise + content[place + len(noise) :],
+    lambda content, place, noise: content[:place] + content[place + len(noise) :],
+    lambda content, place, noise: content[:place] + bytes(len(noise)) + content[place + len(noise) :],
+    lambda content, place, noise: content[: place % 64] + b"\xff" * len(noise) + content[place % 64 + len(noise) :],
+)
+"""What is done to content at a place: cut, a bit flipped, noise put in or over it, bytes taken out, zeros, ones at the
+beginning."""
+
+
 def damaged(content: bytes, draw: random.Random) -> bytes:
     """Return content with one to three things done to it."""
     for _ in range(draw.randint(1, 3)):
-        place = draw.randrange(len(content)) if content else 0
-        noise = draw.randbytes(draw.randint(1, 20))
-        changes: list[Callable[[bytes, int, bytes], bytes]] = [
-            lambda c, p, _: c[:p],
-            lambda c, p, n: c[:p] + bytes([c[p] ^ 1 << n[0] % 8]) + c[p + 1 :] if c else c,
-            lambda c, p, n: c[:p] + n + c[p:],
-            lambda c, p, n: c[:p] + n + c[p + len(n) :],
-            lambda c, p, n: c[:p] + c[p + len(n) :],
-            lambda c, p, n: c[:p] + bytes(len(n)) + c[p + len(n) :],
-            lambda c, p, n: c[: p % 64] + b"\xff" * (n[0] % 8) + c[p % 64 + n[0] % 8 :],
-        ]
-        content = draw.choice(changes)(content, place, noise)
+        if content:
+            change = draw.choice(CHANGES)
+            content = change(content, draw.randrange(len(content)), draw.randbytes(draw.randint(1, 20)))
     return content
 
 
