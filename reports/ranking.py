@@ -27,6 +27,8 @@ VALUE = "value"
 LAST_EPOCHS = 10
 """Accuracies are means over so many epochs at the end, of a short training over a tenth of it."""
 
+CONSTANT = "constant"
+
 MARK = "->"
 
 
@@ -106,8 +108,14 @@ def values_after(results: Results, epochs: int) -> pd.DataFrame:
     counted = table.groupby("run_key")["epoch"].max()
     last = table[table["epoch"] > epochs - window].groupby("run_key")[column].mean()
     runs = results.finished
-    long_enough = runs[runs["run_key"].map(counted) == epochs]
+    whole = runs["epochs"] == epochs
+    long_enough = runs[(runs["run_key"].map(counted) == epochs) & (whole | runs["config"].map(_can_be_cut))]
     return long_enough.assign(**{VALUE: long_enough["run_key"].map(last)}).dropna(subset=[VALUE])
+
+
+def _can_be_cut(config: object) -> bool:
+    """Whether the first epochs of a run are those of a shorter one: not if the learning rate knows the last."""
+    return not isinstance(config, str) or json.loads(config).get("schedule", CONSTANT) == CONSTANT
 
 
 def ranking(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from benchmarks.sweep.estimate import CellCost, estimate_runs
 from benchmarks.tracking import Runs
 from reports.cli import TryOptions
 from reports.load import results_from_runs
-from reports.ranking import SETTING, committed, heading, in_words, protocol_of, ranking, values_after
+from reports.ranking import CONSTANT, SETTING, committed, heading, in_words, protocol_of, ranking, values_after
 from reports.statistics import FEWEST
 from reports.writing import writing
 
@@ -128,6 +128,11 @@ def within(budget: float, study: Study, options: TryOptions) -> Study:
             f"one epoch of {fewest} seeds takes about {duration(one + ends)}, and the budget is {duration(budget)}; "
             "give a longer one, or take a part, such as --only time_steps=5 or --only seed=0"
         )
+    if any(cell.config.schedule != CONSTANT for cell in study.cells):
+        raise ConfigError(
+            f"{duration(budget)} are too short for {fewest} seeds, and with a learning rate that falls until the last "
+            "epoch fewer epochs do not compare; give a longer budget, or take a part by --only"
+        )
     print(f"within {duration(budget)}: {epochs} of {study.cells[0].config.epochs} epochs, and theirs after as many")
     return _only(study, seeds[:fewest], epochs)
 
@@ -149,13 +154,13 @@ def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFr
     theirs, results = committed(options.against), results_from_runs(Runs(options.runs).root, study.name)
     keys = {cell.config.run_key for cell in study.cells}
     results = results.select(results.runs["run_key"].isin(keys))
-    epochs = study.cells[0].config.epochs
-    mine = values_after(results, epochs)
-    if mine.empty:
-        raise ConfigError(f"no run of {study.name} came to its end; see its records in {options.runs}")
-    others = values_after(theirs, epochs)
     found = []
-    for _, runs in mine.groupby(SETTING, sort=True):
-        table = ranking(runs, others)
-        found.append((heading(runs, table, epochs), table))
+    for epochs in sorted({cell.config.epochs for cell in study.cells}):
+        mine = values_after(results.select(results.runs["epochs"] == epochs), epochs)
+        others = values_after(theirs, epochs)
+        for _, runs in mine.groupby(SETTING, sort=True):
+            table = ranking(runs, others)
+            found.append((heading(runs, table, epochs), table))
+    if not found:
+        raise ConfigError(f"no run of {study.name} came to its end; see its records in {options.runs}")
     return found

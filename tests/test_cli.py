@@ -34,7 +34,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_reproduce_prints_the_path_of_its_report(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "digits", *SMOKE, "--only", "method=tssl_bp", "--tracking-uri", store]) == 0
     printed = capsys.readouterr().out
-    report = Path(printed.strip().splitlines()[-1].removeprefix("report: "))
+    (line,) = (line for line in printed.splitlines() if line.startswith("report: "))
+    report = Path(line.removeprefix("report: "))
     assert report == Path("results/digits/report.md").resolve()
     assert "TSSL-BP" in report.read_text()
     assert "Made by `tssl reproduce digits --profile smoke`." in report.read_text()

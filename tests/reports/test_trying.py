@@ -17,6 +17,7 @@ from reports import trying
 from reports.cli import main
 from reports.load import ReportError, Results
 from reports.ranking import MARK, committed, committed_folders, protocol_of, ranking, values_after
+from reports.statistics import mean_difference
 from reports.tables.cells import NOTHING
 from tests.reports.made import results_of, run_row
 
@@ -66,7 +67,8 @@ def test_my_method_gets_its_rank_among_runs_that_do_not_run_again(
     (mine,) = table[table["method"] == "My method"].to_dict("records")
     accuracies = [100 * (record.history[-1].test_accuracy or 0.0) for record in records]
     assert mine["mean ± sd %"].startswith(f"{sum(accuracies) / 3:.2f}")
-    assert mine["95% interval"] == f"{min(accuracies):.2f} to {max(accuracies):.2f}"
+    interval = mean_difference(accuracies)
+    assert mine["95% interval"] == f"{interval.low:.2f} to {interval.high:.2f}"
     assert f"T = 2: rank {mine['rank']} of 8, My method (after epoch 2)" in printed
     others = committed("digits")
     stbp = others.runs[(others.runs["method"] == "stbp") & (others.runs["time_steps"] == 2)]
@@ -204,12 +206,9 @@ def test_ranks_go_by_the_mean_and_differences_by_the_seed() -> None:
     table = ranking(runs("mine", [0.5, 0.6, 0.7]), pd.concat(others))
     assert table["method"].tolist() == ["ANN (ReLU)", "STBP", "mine", "SLAYER"], "another T or dataset does not count"
     assert table[""].tolist() == ["", "", MARK, ""]
-    assert table["mine less theirs"].tolist() == [
-        "-30.00 [-40.00, -20.00]",
-        "-10.00 [-10.00, -10.00]",
-        NOTHING,
-        "+50.00 [+40.00, +60.00]",
-    ]
+    means = [text.split()[0] for text in table["mine less theirs"]]
+    assert means == ["-30.00", "-10.00", NOTHING, "+50.00"]
+    assert table["mine less theirs"].iloc[1] == "-10.00 [-10.00, -10.00]", "of pairs, which all differ by as much"
 
 
 def test_a_value_is_the_mean_of_the_last_epochs_that_count() -> None:
@@ -258,6 +257,17 @@ def test_a_budget_for_less_than_an_epoch_is_refused(
     monkeypatch.setattr(trying, "estimate_runs", estimated)
     typed = ["try", str(method_file), "--against", "fashion_mnist_mlp", "--device", "cpu", "--budget", "30s"]
     assert "one epoch of 3 seeds takes about 36 s, and the budget is 30 s" in refusal(capsys, *typed)
+
+
+def test_a_learning_rate_that_falls_until_the_last_epoch_is_not_cut(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trying, "estimate_runs", estimated)
+    typed = ["--against", "fashion_mnist_mlp", "--device", "cpu", "--budget", "20m", "--set", "schedule=cosine"]
+    assert "fewer epochs do not compare" in refusal(capsys, "try", str(method_file), *typed)
+    whole, cosine = results_of(run_row(epochs="3")), results_of(run_row(epochs="3", config='{"schedule": "cosine"}'))
+    assert [len(values_after(whole, epochs)) for epochs in (2, 3)] == [1, 1]
+    assert [len(values_after(cosine, epochs)) for epochs in (2, 3)] == [0, 1]
 
 
 def test_a_report_that_keeps_no_configuration_is_refused() -> None:

@@ -17,7 +17,7 @@ def needed(module: str, *, package: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        raise DatasetError(f"the dataset needs {error.name}, which is not installed: pip install {package}") from error
+        raise DatasetError(f"the dataset needs {package}, which is not installed: pip install {package}") from error
 
 
 def torchvision_dataset(name: str) -> Any:
