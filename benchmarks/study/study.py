@@ -70,13 +70,7 @@ class Study:
 
 
 def single_run(study: str, config: RunConfig, command: str) -> Study:
-    """Return a study of one run.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot have this name.
-    """
+    """Return a study of one run, unless it cannot have this name."""
     if not re.fullmatch(NAME, study):
         raise ConfigError(
             f"the study is called {study!r}; expected letters, digits, '_', '-' and '.', no '.' or '-' first"

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def begin(arguments: list[str], log: Path, prepare: Callable[[], None] = lambda:
             sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
             signal.signal(signal.SIGINT, signal.default_int_handler)
             torch.set_num_threads(1)
+            warnings.resetwarnings()  # of pytest, which makes errors of them
             mirror.INTERVAL = 0.05
             prepare()
             code = main(arguments, add=(add_commands, add_report_commands))

@@ -51,7 +51,7 @@ def test_a_study_is_kept_with_configuration_environment_epochs_and_outcome(runs:
         assert record.execution["backend"] != "auto"
         assert [epoch["epoch"] for epoch in epochs] == [1, 2]
         measured = {*EpochResult.__annotations__} - {"held_out_accuracy", "measures", "rasters"}
-        assert set(epochs[0]) == {"run_key"} | measured
+        assert set(epochs[0]) == {"run_key", "test_silent_output_fraction"} | measured
         assert epochs[1]["test_accuracy"] == row["accuracy_last"] == anytime_rows(record)[-1]["accuracy"]
     contents = [json.loads(path.read_text()) for path in runs.files("tiny")]
     assert {content["format"] for content in contents} == {1}
