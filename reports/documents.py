@@ -29,6 +29,7 @@ from reports.tables import (
     effort_table,
     sequence_summary,
 )
+from reports.tables.cells import NOTHING
 from reports.templating import blocks_to_markdown, call_macro, frame_to_markdown
 from reports.titles import dataset_title
 from reports.verdicts import MARGINS, Verdict
@@ -148,7 +149,7 @@ def measures_blocks() -> Blocks:
         {"name": f"`{name}`", "unit": unit, "definition": about, "code": f"`{metric.__module__.replace('.', '/')}.py`"}
         for metric in available_metrics()
         for name, unit, about in (
-            *((column.name, column.unit, column.about) for column in metric.columns),
+            *((column.name, column.unit or NOTHING, column.about) for column in metric.columns),
             *((name, "table", about) for name, about in metric.tables.items()),
         )
     ]
