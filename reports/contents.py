@@ -43,15 +43,18 @@ def report_of(
     figures, sequence_figures : sequence of Section
         The figures of the runs that classify, and of those with target spike trains.
     """
-    sections = [*_claims(results)]
+    trains, classes = with_target_trains(results), with_classes(results)
+    sections = []
+    # What a reader has come for is on the first screen.
+    if not classes.finished.empty:
+        sections += [_answer(classes.finished), *figures[:1]]
+    sections += _claims(results)
     if results.finished.empty:
-        sections[0] = Section(CLAIMS, [*sections[0].blocks, Note("no_run_has_finished")])
-    trains = with_target_trains(results)
+        sections.append(Section("Results", [Note("no_run_has_finished")]))
     if not trains.finished.empty:
         sections += [*_sequences(trains.finished), *sequence_figures]
-    classes = with_classes(results)
     if not classes.finished.empty:
-        sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes), *figures]
+        sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes), *figures[1:]]
     sections += [*_published(results), *_without_result(results), _environment(results.runs)]
     return Report(title, _provenance(results.runs), sections)
 
@@ -97,11 +100,19 @@ def _claims(results: Results) -> Iterator[Section]:
         yield Section(CLAIMS, [Note("claims_of_test_samples")])
     elif lines := ledger(found, places):
         yield Section(CLAIMS, [Ledger(lines), Note("verdicts", {"fewest": FEWEST, "enough": ENOUGH})])
-    else:
-        yield Section(CLAIMS, [Note("no_claims")])
     table = beyond(found)
     if on_test and table.rows:
         yield Section("Beyond the paper", [table, Note("beyond")])
+
+
+def _answer(finished: pd.DataFrame) -> Section:
+    """Methods by T, for each network and protocol."""
+    blocks: list[Table | Note] = []
+    for _, group in finished.groupby(TERMS, sort=True, dropna=False):
+        first = group.iloc[0]
+        title = f"{network_title(first)}, {first['epochs']} epochs"
+        blocks.append(Table.of(tables.accuracy_matrix(group), title=title))
+    return Section("Methods by T", [*blocks, Note("matrix")])
 
 
 def _sequences(finished: pd.DataFrame) -> Iterator[Section]:
@@ -128,7 +139,8 @@ def _accuracy(finished: pd.DataFrame) -> Section:
         for metric, name in ACCURACIES.items():
             by_steps, by_setting = tables.accuracy_by_steps(group, metric), tables.accuracy_by_setting(group, metric)
             for table, by in ((by_steps, "T"), (by_setting, "setting")):
-                if not table.empty:
+                # The report begins with the last epoch by T.
+                if not table.empty and (by, metric) != ("T", "accuracy_last"):
                     blocks.append(Table.of(table, title=f"Methods by {by}: {terms}, {name}"))
     return Section("Accuracy", blocks)
 

@@ -1,7 +1,7 @@
 """Tables of a report: pure functions of the tidy table of runs, ready to print."""
 
 from reports.tables.ablation import ablation_table
-from reports.tables.accuracy import accuracy_by_setting, accuracy_by_steps, comparison_table
+from reports.tables.accuracy import accuracy_by_setting, accuracy_by_steps, accuracy_matrix, comparison_table
 from reports.tables.cost import cost_table
 from reports.tables.dated import early_stopping_table, factor_table
 from reports.tables.differences import difference_table
@@ -15,6 +15,7 @@ __all__ = [
     "ablation_table",
     "accuracy_by_setting",
     "accuracy_by_steps",
+    "accuracy_matrix",
     "comparison_table",
     "cost_table",
     "difference_table",

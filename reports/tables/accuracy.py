@@ -10,6 +10,9 @@ from reports.settings import VALUE, label_methods_by_setting, varied_setting
 from reports.tables.cells import NOTHING, SILENT, cells_of, mean_in_words, share, without_constant, without_empty
 from reports.titles import method_title
 
+STAR = "\N{BLACK STAR}"
+"""Before the best of a column."""
+
 
 def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
     """Ours beside the published value, a row a cell.
@@ -77,6 +80,27 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
         {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
         for name, row in rows.items()
     )
+
+
+def accuracy_matrix(finished: pd.DataFrame) -> pd.DataFrame:
+    """Methods by T after the last epoch, the best mean of each column with a `STAR`; also of a single T.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Finished runs on equal terms.
+    """
+    labelled = label_methods_by_setting(finished)
+    spiking = labelled["method"].map(is_spiking)
+    column = ("T = " + labelled["time_steps"].astype(str)).where(spiking, "no T")
+    cells = labelled.assign(column=column).groupby(["method", "column"], sort=True)["accuracy_last"]
+    means, texts = cells.mean().unstack(), cells.agg(percent).unstack()
+    best = means.round(4).eq(means.round(4).max())
+    texts = texts.where(~best, STAR + " " + texts).fillna(NOTHING)
+    columns = [f"T = {steps}" for steps in sorted(labelled.loc[spiking, "time_steps"].unique())]
+    order = means.max(axis=1).sort_values(ascending=False, kind="stable").index
+    table = texts.loc[order, [*columns, *(["no T"] if not spiking.all() else [])]]
+    return table.rename(index=method_title).rename_axis("method").reset_index()
 
 
 def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:

@@ -37,7 +37,7 @@ def test_a_report_from_the_records_from_mlflow_alone_and_again_from_its_csv_is_t
     text = (folders[0] / "report.md").read_text()
     for part in (
         "# Digits",
-        "## The paper's claims",
+        "## Methods by T",
         "## Accuracy",
         "## Cost against accuracy",
         "ANN (ReLU)",

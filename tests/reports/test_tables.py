@@ -9,6 +9,7 @@ from reports.load import LATE, Results, _results
 from reports.tables import (
     ablation_table,
     accuracy_by_steps,
+    accuracy_matrix,
     comparison_table,
     cost_table,
     difference_table,
@@ -16,6 +17,7 @@ from reports.tables import (
     missing_table,
     unfinished_table,
 )
+from reports.tables.accuracy import STAR
 from tests.reports.made import epoch_row, results_of, run_row
 
 GRID = [
@@ -180,3 +182,17 @@ def test_how_long_a_study_took_is_told_for_each_machine_apart() -> None:
         {"study": "mine", "on": "A Graphics Card", "runs": 1, "minutes a run": "0.60", "hours in all": "0.01"},
         {"study": "mine", "on": "Some CPU, 2 threads", "runs": 3, "minutes a run": "3.00", "hours in all": "0.13"},
     ]
+
+
+def test_the_matrix_has_the_best_on_top_and_a_star_in_each_column() -> None:
+    rows = [
+        run_row(method=name, time_steps=steps, accuracy_last=value)
+        for name, steps, value in [("stbp", "2", 0.7), ("stbp", "5", 0.8), ("tssl_bp", "2", 0.5), ("tssl_bp", "5", 0.9)]
+    ]
+    table = accuracy_matrix(results_of(*rows, ANN | {"accuracy_last": 0.85}).finished).set_index("method")
+    assert list(table.index) == ["TSSL-BP", "ANN (ReLU)", "STBP"]
+    assert table.to_dict("list") == {
+        "T = 2": ["50.00", "-", f"{STAR} 70.00"],
+        "T = 5": [f"{STAR} 90.00", "-", "80.00"],
+        "no T": ["-", f"{STAR} 85.00", "-"],
+    }
