@@ -26,6 +26,9 @@ OVER_T = {"accuracy_last": "accuracy_over_T", "silent_fraction": "silent_over_T"
 COMMON = ("dataset", "architecture", "method", "protocol", "epochs")
 """Keys of a configuration that the runs of one method have in common."""
 
+VARIED = ("time_steps", "seed")
+"""Keys in which the runs of one curve differ."""
+
 CONTENT = "content"
 """Tag with a hash of all that the run of a method says."""
 
@@ -40,8 +43,10 @@ def log_methods(uploader: "Uploader", study: str, records: Sequence[Record]) -> 
     texts = {name: repr(sorted(curve.items())) for name, curve in wanted.items()}
     contents = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     for run in uploader.search(experiment, f"tags.{KIND} = '{KIND_METHOD}'"):
-        if contents.get(run.info.run_name) == run.data.tags.get(CONTENT):
-            del wanted[run.info.run_name]
+        name = run.info.run_name
+        # One that was broken off has no content, and two machines may have made the same one.
+        if name in wanted and contents[name] == run.data.tags.get(CONTENT):
+            del wanted[name]
         else:
             uploader.client.delete_run(run.info.run_id)
     for name, curve in wanted.items():
@@ -65,7 +70,7 @@ def methods_of(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     named: dict[str, list[Record]] = {}
     for own, curve in zip(settings, curves, strict=True):
         alike = [other for other in settings if other["method"] == own["method"]]
-        keys = [key for key in differing_keys(alike) if key not in ("time_steps", "seed")]
+        keys = [key for key in differing_keys(alike) if key not in VARIED]
         named[" ".join([str(own["method"]), *(f"{key.rpartition('.')[2]}={own.get(key)}" for key in keys)])] = curve
     return named
 
@@ -77,7 +82,7 @@ def _split_by_setting(group: Sequence[Record]) -> list[list[Record]]:
         return [list(group)]
     by_setting: defaultdict[str, list[Record]] = defaultdict(list)
     for record in group:
-        rest = {name: value for name, value in record.config.items() if name not in ("time_steps", "seed")}
+        rest = {name: value for name, value in record.config.items() if name not in VARIED}
         by_setting[json.dumps(rest, sort_keys=True)].append(record)
     return list(by_setting.values())
 

@@ -75,6 +75,17 @@ def test_a_method_has_a_run_whose_step_is_t_made_anew_when_its_numbers_change(mi
     assert curve(mirror, other, "accuracy_over_T") == [(2, 0.5), (5, 0.7)]
 
 
+def test_a_method_that_was_broken_off_or_made_twice_ends_as_one_run(mirror: Mirror, runs: Runs) -> None:
+    log_run(runs, config_of())
+    mirror.sync(runs, STUDY)
+    (whole,) = mlflow_runs(mirror, "method")
+    client, experiment = mirror.connection.client(), whole.info.experiment_id
+    client.create_run(experiment, run_name="gone", tags={"kind": "method"})
+    client.create_run(experiment, run_name="tssl_bp", tags={"kind": "method", "content": whole.data.tags["content"]})
+    mirror.sync(runs, STUDY)
+    assert [run.info.run_id for run in mlflow_runs(mirror, "method")] == [whole.info.run_id]
+
+
 def test_settings_that_differ_at_one_t_have_a_line_each(mirror: Mirror, runs: Runs) -> None:
     for rate in (1e-3, 2e-3):
         log_run(runs, config_of(optimizer={"learning_rate": rate}))
