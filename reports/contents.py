@@ -137,10 +137,11 @@ def _accuracy(finished: pd.DataFrame) -> Section:
         first = group.iloc[0]
         terms = f"{network_title(first)}, {first['epochs']} epochs"
         for metric, name in ACCURACIES.items():
-            by_steps, by_setting = tables.accuracy_by_steps(group, metric), tables.accuracy_by_setting(group, metric)
-            for table, by in ((by_steps, "T"), (by_setting, "setting")):
-                # The report begins with the last epoch by T.
-                if not table.empty and (by, metric) != ("T", "accuracy_last"):
+            shown = {"setting": tables.accuracy_by_setting(group, metric)}
+            if metric != "accuracy_last":  # with which the report begins
+                shown = {"T": tables.accuracy_by_steps(group, metric)} | shown
+            for by, table in shown.items():
+                if not table.empty:
                     blocks.append(Table.of(table, title=f"Methods by {by}: {terms}, {name}"))
     return Section("Accuracy", blocks)
 

@@ -16,7 +16,7 @@ from reports.answers import Answer
 from reports.atlas import atlas_blocks
 from reports.commands import merge_commands
 from reports.ledger import answers_of, beyond, ledger
-from reports.load import LATE, Results, results_from_csv
+from reports.load import LATE, Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
 from reports.render import REPORT_FILE, write_report
@@ -89,14 +89,9 @@ class ShownStudy:
     table: Table
 
 
-def folders() -> list[Path]:
-    """Where the committed reports are."""
-    return sorted(path for path in RENDERED.iterdir() if path.is_dir())
-
-
 def committed() -> Studies:
     """Every committed study by its name."""
-    return {folder.name: results_from_csv(folder, folder.name) for folder in folders()}
+    return {name: results_from_csv(folder, name) for name, folder in committed_folders().items()}
 
 
 def readme_blocks(studies: Studies) -> Blocks:
@@ -223,7 +218,7 @@ def write_again(folder: Path, into: Path | None = None) -> None:
 
 def main() -> None:
     """Write all reports again, and then the blocks of all documents."""
-    for folder in folders():
+    for folder in committed_folders().values():
         write_again(folder)
     studies = committed()
     for path, blocks_of in DOCUMENTS.items():

@@ -168,6 +168,13 @@ def is_report(place: str) -> bool:
     return (Path(place) / RUNS_FILE).is_file()
 
 
+def committed_folders() -> dict[str, Path]:
+    """Folders of the reports that come with the suite, by name."""
+    return {
+        path.parent.name: path.parent for path in sorted((Path(__file__).parent / "rendered").glob(f"*/{RUNS_FILE}"))
+    }
+
+
 def results_from_csv(folder: Path, study: str) -> Results:
     """Read a study from the files of an earlier report.
 
@@ -266,12 +273,17 @@ def _results(
     return Results(study, runs, *points, **details_that_count(details or {}, runs))
 
 
+def late_epochs(epochs: int) -> int:
+    """How many epochs at the end of a training `LATE` is the mean of."""
+    return min(10, max(1, epochs // 10))
+
+
 def _late_accuracy(epochs: pd.DataFrame) -> "pd.Series[float]":
     """Mean accuracy at the end of each training, by the key of its run; none where accuracies are not known."""
     known = epochs.reindex(columns=["run_key", "test_accuracy"]).dropna()
     of_run = known.groupby("run_key")["test_accuracy"]
     place = of_run.cumcount(ascending=False)
-    last = (of_run.transform("size") // 10).clip(1, 10)
+    last = of_run.transform("size").map(late_epochs)
     return known[place < last].groupby("run_key")["test_accuracy"].mean()
 
 

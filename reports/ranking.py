@@ -2,16 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from baselines.method import is_spiking, method_title
+from benchmarks.columns import in_columns
 from reports.cells import percent
-from reports.load import ReportError, Results, is_report, results_from_csv
+from reports.load import ReportError, Results, committed_folders, is_report, late_epochs, results_from_csv
 from reports.statistics import LEVEL, difference, mean_difference
 from reports.tables.cells import NOTHING
 
@@ -23,9 +22,6 @@ SETTING = ["dataset", "architecture", "time_steps"]
 
 VALUE = "value"
 """Column with what runs are ranked by."""
-
-LAST_EPOCHS = 10
-"""Accuracies are means over so many epochs at the end, of a short training over a tenth of it."""
 
 CONSTANT = "constant"
 
@@ -48,12 +44,6 @@ def committed(name_or_folder: str) -> Results:
             f"no committed report {name_or_folder!r}; expected the folder of a report, or one of {', '.join(folders)}"
         )
     return results_from_csv(folders[name_or_folder], name_or_folder)
-
-
-def committed_folders() -> Mapping[str, Path]:
-    """Folders of the reports that come with the suite, by name."""
-    root = Path(str(resources.files("reports") / "rendered"))
-    return {path.parent.name: path.parent for path in sorted(root.glob("*/results.csv"))}
 
 
 def protocol_of(results: Results, *, spiking: bool) -> list[dict[str, Any]]:
@@ -103,7 +93,7 @@ def values_after(results: Results, epochs: int) -> pd.DataFrame:
         Later ones are left out: a run of 100 epochs is then what one of `epochs` would be.
     """
     column = "test_accuracy" if "test_accuracy" in results.epochs else "test_exact_match"
-    window = min(LAST_EPOCHS, max(1, epochs // 10))
+    window = late_epochs(epochs)
     table = results.epochs[results.epochs["epoch"] <= epochs]
     counted = table.groupby("run_key")["epoch"].max()
     last = table[table["epoch"] > epochs - window].groupby("run_key")[column].mean()
@@ -161,7 +151,7 @@ def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int) -> str:
     first = mine.iloc[0]
     place = int(table.loc[table[""] == MARK, "rank"].iloc[0])
     steps = f", T = {first['time_steps']}" if is_spiking(str(first["method"])) else ""
-    window = min(LAST_EPOCHS, max(1, epochs // 10))
+    window = late_epochs(epochs)
     when = f"mean of epochs {epochs - window + 1} to {epochs}" if window > 1 else f"after epoch {epochs}"
     where = f"{first['dataset']} {first['architecture']}{steps}"
     return f"{where}: rank {place} of {len(table)}, {method_title(str(first['method']))} ({when})"
@@ -169,7 +159,4 @@ def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int) -> str:
 
 def in_words(table: pd.DataFrame) -> str:
     """Lay a ranking out for a terminal."""
-    columns: Sequence[str] = list(table.columns)
-    rows = [list(columns), *([str(value) for value in row] for row in table.itertuples(index=False))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return in_columns([table.columns, *(map(str, row) for row in table.itertuples(index=False))])

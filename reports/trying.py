@@ -13,11 +13,10 @@ from baselines.method import Method, get_method
 from baselines.plugins import PluginError, module_of_file, plugged_in
 from benchmarks.cli.commands import carry_out, plan_here
 from benchmarks.cli.main import EXIT_OK
+from benchmarks.cli.options import local_executor
 from benchmarks.config.nested import merge, parse_override
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.executors.in_process import InProcess
-from benchmarks.executors.processes import Processes
 from benchmarks.platform.atomic import make_writable_folder
 from benchmarks.study.selection import select_cells
 from benchmarks.study.study import Study, cell_of
@@ -47,7 +46,7 @@ def try_command(options: TryOptions) -> int:
                 make_writable_folder(options.output.parent)
         if options.budget is not None:
             study = within(options.budget, study, options)
-        code = carry_out(study, options, options.mirror(), executor=executor_of(options), estimating=False)
+        code = carry_out(study, options, options.mirror(), executor=local_executor(options.jobs), estimating=False)
         tables = rankings(options, study)
     for title, table in tables:
         print(f"\n{title}\n{in_words(table)}")
@@ -142,11 +141,6 @@ def _only(study: Study, seeds: Sequence[int], epochs: int | None = None) -> Stud
     if epochs is not None:
         cells = [cell_of(cell.config.model_copy(update={"epochs": epochs})) for cell in cells]
     return replace(study, cells=tuple(cells))
-
-
-def executor_of(options: TryOptions) -> InProcess | Processes:
-    """Return who carries the runs out."""
-    return Processes(options.jobs) if options.jobs > 1 else InProcess()
 
 
 def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFrame]]:

@@ -16,9 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from reports.documents import OF_THE_PAPER, ROOT, Studies, committed, folders, title_of
+from reports.documents import OF_THE_PAPER, ROOT, Studies, committed, title_of
 from reports.leaderboard import leaderboard
-from reports.load import ReportError
+from reports.load import ReportError, committed_folders
 from reports.render import REPORT_FILE
 from reports.templating import call_macro
 
@@ -65,7 +65,7 @@ class ReportLine:
 def written_pages() -> dict[str, str]:
     """Text of the pages that are in the repository, by their path there."""
     paths = [ROOT / "README.md", *(ROOT / name for name in NEWS), *sorted((ROOT / "docs").glob("*.md"))]
-    paths += [folder / REPORT_FILE for folder in folders()]
+    paths += [folder / REPORT_FILE for folder in committed_folders().values()]
     texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     texts["README.md"] = f"---\nhide: [navigation]\n---\n\n{texts['README.md']}"
     return {page: adapt(page, text) for page, text in texts.items()}
@@ -100,7 +100,7 @@ def result_pages(studies: Studies) -> dict[str, str]:
     names = sorted(studies, key=lambda name: name not in OF_THE_PAPER)
     entries = leaderboard({name: studies[name] for name in names})
     of_study = {name: [entry for entry in entries if entry.study == name] for name in names}
-    titles = {folder.name: title_of(folder) for folder in folders()}
+    titles = {name: title_of(folder) for name, folder in committed_folders().items()}
     lines = [ReportLine(name, titles[name], len(studies[name].finished), bool(of_study[name])) for name in names]
     pages = {"leaderboard.md": call_macro("website.md.j2", "leaderboard", entries=entries)}
     pages["reports/rendered/index.md"] = call_macro("website.md.j2", "reports", lines=lines)

@@ -160,7 +160,12 @@ class SweepOptions(StudyOptions):
         for name in ("address", "cpus_per_run", "gpus_per_run"):
             if getattr(self, name) is not None:
                 raise ConfigError(f"--{name.replace('_', '-')} is for --executor ray")
-        return Processes(self.jobs) if self.jobs > 1 else InProcess()
+        return local_executor(self.jobs)
+
+
+def local_executor(jobs: int) -> Executor:
+    """Return who carries so many runs at a time out on this machine."""
+    return Processes(jobs) if jobs > 1 else InProcess()
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:

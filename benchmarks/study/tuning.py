@@ -105,8 +105,12 @@ def confirmations(base: RunConfig, settings: Mapping[str, Any], *, held_out: int
 
 
 def derived_study(study: Study, suffix: str, cells: Sequence[Cell], command: str) -> Study:
-    """Return a study of other cells, under the name of the first with a suffix."""
-    return Study(f"{study.name}-{suffix}", f"{study.title}, {suffix}", study.profile, command, tuple(cells))
+    """Return a study of other cells, under the name of the first with a suffix; equal ones are one run."""
+    different: dict[str, Cell] = {}
+    for cell in cells:
+        different.setdefault(cell.config.run_key, cell)
+    name, title = f"{study.name}-{suffix}", f"{study.title}, {suffix}"
+    return Study(name, title, study.profile, command, tuple(different.values()))
 
 
 def _cell(base: RunConfig, *changes: Mapping[str, Any]) -> Cell:

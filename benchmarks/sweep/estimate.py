@@ -8,6 +8,7 @@ from statistics import median
 
 import torch
 
+from benchmarks.columns import in_columns
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.samples.split import Data, Split
@@ -132,8 +133,7 @@ class Estimate:
             numbers = (config.time_steps, config.batch_size, len(costs), epochs)
             times = (f"{costs[0].speed.epoch:.3g} s", in_words(sum(cost.seconds for cost in costs)))
             rows.append((*words, *map(str, numbers), *times))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return in_columns(rows)
 
 
 def estimate_runs(plan: Sequence[PlannedRun], execution: Execution, data: Callable[[RunConfig], Data]) -> Estimate:

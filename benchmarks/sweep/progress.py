@@ -102,9 +102,7 @@ class Progress:
     def ended(self, run_key: str, outcome: Outcome) -> None:
         """Take a run off, and keep how long its epochs took."""
         with self._lock:
-            run = self._left.pop(run_key, None)
-            if run is None:  # equal trials of a search are one run
-                return
+            run = self._left.pop(run_key)
             run.look()
             if outcome.status == "finished":
                 self._measured.setdefault(kind_of(run.cell.config), []).extend(run.seconds)

@@ -63,8 +63,7 @@ class Site:
     loaded: dict[Hashable, tuple[Data, Environment]] = field(default_factory=dict, init=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        execution = replace(self.execution, progress=False)  # nobody looks at a worker's bars
-        return Site, (self.study, self.command, execution, self.runs, self.fresh, self.keep_models)
+        return Site, (self.study, self.command, self.execution, self.runs, self.fresh, self.keep_models)
 
     def data(self, config: RunConfig) -> tuple[Data, Environment]:
         """Return the data of a run, loaded once, and its environment.

@@ -85,7 +85,6 @@ def run_study(
         print(f"{len(done)} of {len(study.cells)} runs are already there; --fresh runs them again")
         _clear_leftovers(site, done)
     plan = [planned for planned in plan if planned.chosen]
-    site.execution = replace(execution, progress=False)  # one line for all
     with Voice(lambda: GETTING_READY, terminal=execution.progress) as voice:
         costs = _prepared(site, plan, executor, voice, estimating=estimating and bool(plan))
         with mirror.following(runs, study.name) if mirror else nullcontext():

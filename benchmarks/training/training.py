@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW, Optimizer
-from tqdm import tqdm
 
 from baselines.method import Model, NetworkSpec, get_method
 from benchmarks.config.execution import Execution
@@ -139,10 +138,8 @@ class Training:
         self.model.start_epoch(epoch)
         set_learning_rate(self.state.optimizer, self.config, epoch)
         batches = draw_epoch(split, self.state.draws, batch_size=size, passes=passes)
-        taken = steps.epoch(batches, self.model.python_state())
-        progress = self.execution.progress
-        for _ in tqdm(taken, f"epoch {epoch}", len(batches), leave=False, disable=not progress, unit="step"):
-            pass
+        for _ in steps.epoch(batches, self.model.python_state()):
+            """All that there is to a step happens on the way here."""
         loss_sum, correct = steps.sums()
         shown = passes * len(split)
         mean_loss = float(loss_sum) / shown

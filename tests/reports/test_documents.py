@@ -14,12 +14,12 @@ from reports.documents import (
     ROOT,
     Studies,
     committed,
-    folders,
     replace_blocks,
     title_of,
     write_again,
 )
 from reports.figures.gallery import LEFT_OUT
+from reports.load import committed_folders
 from reports.markdown import figures_in
 from reports.recheck import config_of, rows_of
 from reports.render import REPORT_FILE
@@ -48,7 +48,7 @@ def without_figures(text: str) -> list[str]:
     return [part.strip() for part in text.split("\n## ") if "](" not in part and not part.startswith(LEFT_OUT)]
 
 
-@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", committed_folders().values(), ids=lambda folder: folder.name)
 def test_the_tables_of_a_committed_report_are_what_its_results_give(folder: Path, studies: Studies) -> None:
     text = (folder / REPORT_FILE).read_text(encoding="utf-8")
     again = report_to_markdown(report_of(studies[folder.name], title=title_of(folder)))
@@ -66,7 +66,7 @@ def test_a_committed_report_written_again_is_the_same(name: str, tmp_path: Path)
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), "run: python -m reports.documents"
 
 
-@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", committed_folders().values(), ids=lambda folder: folder.name)
 def test_a_committed_report_shows_all_figures_that_lie_beside_it(folder: Path) -> None:
     beside = {path.name for path in folder.iterdir() if path.suffix in (".png", ".svg", ".gif")}
     assert beside == figures_in((folder / REPORT_FILE).read_text(encoding="utf-8"))

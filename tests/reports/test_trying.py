@@ -15,8 +15,8 @@ from benchmarks.sweep.estimate import CellCost, Estimate, Speed
 from benchmarks.tracking import Runs
 from reports import trying
 from reports.cli import main
-from reports.load import ReportError, Results
-from reports.ranking import MARK, committed, committed_folders, protocol_of, ranking, values_after
+from reports.load import ReportError, Results, committed_folders
+from reports.ranking import MARK, committed, protocol_of, ranking, values_after
 from reports.statistics import mean_difference
 from reports.tables.cells import NOTHING
 from tests.reports.made import results_of, run_row

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports.documents import ROOT, folders
-from reports.load import ReportError
+from reports.documents import ROOT
+from reports.load import ReportError, committed_folders
 from reports.website import adapt, api_pages, linked_files, navigation, write_website, written_pages
 
 
@@ -24,7 +24,7 @@ def pages_in(menu: Any) -> Iterator[str]:
 def test_every_document_and_report_is_a_page() -> None:
     pages = written_pages()
     assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")} <= set(pages)
-    assert {f"reports/rendered/{folder.name}/report.md" for folder in folders()} <= set(pages)
+    assert {f"reports/rendered/{name}/report.md" for name in committed_folders()} <= set(pages)
     assert "README.md" in pages
 
 
