@@ -26,7 +26,7 @@ from benchmarks.sweep.failures import free_memory, status_and_reason
 from benchmarks.sweep.standing import Standing, where_to_go_on
 from benchmarks.tracking import MODEL_FOLDER, OpenRecord, Record, Runs
 from benchmarks.tracking.environment import Environment, describe_environment
-from benchmarks.training.checkpoints import RunCheckpoints
+from benchmarks.training.checkpoints import CheckpointPace, RunCheckpoints
 from benchmarks.training.state import Snapshot
 from benchmarks.training.training import Training, prepare
 
@@ -239,7 +239,8 @@ def run_config(
     run : OpenRecord
         Already has the epochs of `snapshot`.
     checkpoints : RunCheckpoints, optional
-        Gets one after each epoch, before the record has it; cleared once the record has the outcome.
+        Gets one after an epoch, before the record has it, see `CheckpointPace`; cleared once the record has the
+        outcome.
     snapshot : Snapshot, optional
         Where to go on; from the start without it.
     keep_model : bool
@@ -248,9 +249,10 @@ def run_config(
     training = prepare(config, execution, data)
     if snapshot is not None:
         training.state.restore(snapshot)
+    pace = None if checkpoints is None else CheckpointPace(checkpoints)
     for epoch in training.epochs():
-        if checkpoints is not None:
-            checkpoints.save(training.state)
+        if pace is not None:
+            pace.after_epoch(training.state, last=epoch.epoch == config.epochs)
         run.epoch(epoch)
     result = training.finish(training.state.history)
     if keep_model:

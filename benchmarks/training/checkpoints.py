@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written after each epoch, taken up after an interruption, removed with its result.
+"""Checkpoints of a run: written after an epoch, taken up after an interruption, removed with its result.
 
 A file is a line with a checksum of all that follows, and what `torch.save` makes of a snapshot. PyTorch itself would
 read changed weights from a damaged file without a word.
@@ -8,6 +8,7 @@ import hashlib
 import io
 import pickle
 import shutil
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ from benchmarks.training.state import Snapshot, TrainingState
 FORMAT = "TSSL checkpoint 1"
 KEPT = 2
 """The newest one, and the one before it in case that is damaged."""
+
+CHEAP = 0.1
+"""Seconds that a checkpoint may take to be written after every epoch."""
+
+SHARE = 0.01
+"""Of a run's time at most, for those that take longer: on a GPU, to write a large network can take half an epoch."""
 
 DIGEST_LENGTH = 8
 """Of the part of a file's name that says in which environment it was written."""
@@ -121,6 +128,23 @@ class RunCheckpoints:
             differences = ", ".join(f"{name} was {found.get(name)} and is {self.identity[name]}" for name in names)
             raise CheckpointError(f"checkpoint {path} is not used: {differences}")
         return snapshot
+
+
+class CheckpointPace:
+    """Saves the checkpoints of a run as often as they are worth their time: `CHEAP` ones always, others see `SHARE`."""
+
+    def __init__(self, checkpoints: RunCheckpoints) -> None:
+        self._checkpoints = checkpoints
+        self._cost = 0.0
+        self._saved = time.perf_counter()
+
+    def after_epoch(self, state: TrainingState, *, last: bool) -> None:
+        """Save a checkpoint if one is due; after the last epoch one is."""
+        start = time.perf_counter()
+        if last or self._cost <= CHEAP or self._cost <= SHARE * (start - self._saved):
+            self._checkpoints.save(state)
+            self._saved = time.perf_counter()
+            self._cost = self._saved - start
 
 
 def epochs_kept(root: Path | None, study: str, run_key: str) -> int:

@@ -25,7 +25,7 @@ from benchmarks.datasets.images.augmentation import Augmentation
 from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import CheckpointError
 from benchmarks.tracking.environment import Environment, describe_environment
-from benchmarks.training.checkpoints import Found, RunCheckpoints, read_checkpoint
+from benchmarks.training.checkpoints import CHEAP, CheckpointPace, Found, RunCheckpoints, read_checkpoint
 from benchmarks.training.seeding import as_global_stream, generator_for
 from benchmarks.training.training import Training, prepare
 from tests.benchmarks.measured import computed_in
@@ -137,6 +137,28 @@ def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.0, [1, 2, 3, 4, 5, 6]), (CHEAP / 2, [1, 2, 3, 4, 5, 6]), (0.2, [1, 4, 6]), (9.0, [1, 6])],
+)
+def test_a_checkpoint_that_takes_long_is_written_as_often_as_it_is_worth_its_time_and_at_the_end(
+    seconds: float, expected: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, saved_after = [0.0], list[int]()
+
+    def save(_checkpoints: RunCheckpoints, state: int) -> None:
+        now[0] += seconds
+        saved_after.append(state)
+
+    monkeypatch.setattr(RunCheckpoints, "save", save)
+    monkeypatch.setattr("benchmarks.training.checkpoints.time.perf_counter", lambda: now[0])
+    pace = CheckpointPace(checkpoints_of(config_of(), tmp_path))
+    for epoch in range(1, 7):
+        now[0] += 8.0
+        pace.after_epoch(epoch, last=epoch == 6)  # type: ignore[arg-type]
+    assert saved_after == expected
 
 
 @pytest.mark.parametrize("position", [0, 25, 100, 5000, -1])
