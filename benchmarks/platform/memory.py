@@ -48,7 +48,9 @@ def bound_gpu_memory(device: torch.device, share: float) -> None:
     share : float
         In (0, 1]; 1 is no bound.
     """
-    torch.cuda.set_per_process_memory_fraction(allocator_share(torch.cuda.mem_get_info(device)[1], share), device)
+    # Some versions of PyTorch refuse a device without its number here.
+    index = torch.cuda.current_device() if device.index is None else device.index
+    torch.cuda.set_per_process_memory_fraction(allocator_share(torch.cuda.mem_get_info(index)[1], share), index)
 
 
 def allocator_share(total: int, share: float) -> float:
