@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
     parser.add_argument("output", type=Path, help="CSV file to write")
     parser.add_argument("--seeds", type=int, default=5, help="networks of each kind (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=10_000, help="of draws, a multiple of 200 (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=4000, help="of draws, a multiple of 200 (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.pairs < 2 * PAIRS_AT_ONCE or options.pairs % (2 * PAIRS_AT_ONCE):
         parser.error(f"--pairs is {options.pairs}; expected a multiple of {2 * PAIRS_AT_ONCE}")
