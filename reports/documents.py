@@ -20,6 +20,7 @@ from reports.load import LATE, Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
 from reports.render import REPORT_FILE, write_report
+from reports.sequences import with_target_trains
 from reports.tables import (
     accuracy_by_setting,
     accuracy_by_steps,
@@ -168,7 +169,7 @@ def _tested(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
 def _show(results: Results) -> ShownStudy:
     finished = results.finished
     if finished["exact_match"].notna().any():
-        table = sequence_summary(finished)
+        table = sequence_summary(with_target_trains(results).finished)
     else:
         table = comparison_table(finished).drop(columns=[*NOT_SHOWN], errors="ignore")
     held_out = bool((finished["evaluate_on"] != "test").any())

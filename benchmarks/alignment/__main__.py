@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.alignment.measure import COLUMNS, alignment
+from benchmarks.alignment.columns import ALIGNMENT_COLUMNS
+from benchmarks.alignment.measure import alignment
 from benchmarks.alignment.smoothed import PAIRS_AT_ONCE, Problem
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
@@ -29,8 +30,6 @@ SIGMAS = (0.1, 0.2)
 """Noise on the current, in thresholds. The membrane potential of a silent neuron then varies by up to 5/3 of it: with
 0.2 by 0.33, about as wide as the surrogate, a logistic density of deviation 0.36."""
 
-WHERE = ("seed", "trained_with", "epochs", "sigma")
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the table, a row a network, noise, layer, place and setting."""
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.pairs < 2 * PAIRS_AT_ONCE or options.pairs % (2 * PAIRS_AT_ONCE):
         parser.error(f"--pairs is {options.pairs}; expected a multiple of {2 * PAIRS_AT_ONCE}")
-    lines: list[list[object]] = [[*WHERE, *COLUMNS]]
+    lines: list[list[object]] = [[*ALIGNMENT_COLUMNS]]
     for seed in range(options.seeds):
         for gate, epochs, problem in networks(seed):
             for sigma in SIGMAS:

@@ -23,19 +23,6 @@ SETTINGS = (
 )
 """Those of the study ``sequences_factors``, and the timing term alone (``never``)."""
 
-COLUMNS = (
-    "layer",
-    "place",
-    "gate",
-    "inverse_max",
-    "intra_neuron",
-    "entries",
-    "cosine",
-    "signs",
-    "cosine_of_halves",
-    "signs_of_halves",
-)
-
 
 def gradient_of(problem: Problem, tssl: TSSLParams) -> list[Tensor]:
     """Return what TSSL-BP takes for the gradient in the current of every neuron and step.
@@ -76,11 +63,11 @@ def alignment(problem: Problem, *, sigma: float, pairs: int, seed: int) -> Itera
     Yields
     ------
     tuple
-        Values of `COLUMNS`. ``place`` is ``spike``, ``after a spike`` (none in this step, but in one of the last few:
-        where the gate of the authors' last version shuts the surrogate out), ``silent``, or ``all``. ``entries`` are
-        those where the setting has a gradient other than 0; ``signs`` is the share of them that have the estimate's
-        sign. What is said of halves is how far two estimates of half of the pairs each agree. NaN where there is
-        nothing to compare.
+        Values of `benchmarks.alignment.columns.COMPARED`. ``place`` is ``spike``, ``after a spike`` (none in this step,
+        but in one of the last few: where the gate of the authors' last version shuts the surrogate out), ``silent``, or
+        ``all``. ``entries`` are those where the setting has a gradient other than 0; ``signs`` is the share of them
+        with the estimate's sign. What is said of halves is how far two estimates of half of the pairs each agree. NaN
+        where there is nothing to compare.
     """
     halves = [smoothed_gradient(problem, sigma=sigma, pairs=pairs // 2, seed=2 * seed + half) for half in (0, 1)]
     traces = [trace for _, trace in _without_noise(problem)]

@@ -53,13 +53,13 @@ def test_hidden_neurons_have_the_gradient_of_the_loss_summed_over_all_their_spik
     (hidden, _), _ = case.currents_and_traces([0.0, 0.0])
 
     def expected_loss(currents: list[float]) -> float:
-        chances = norm.sf(1, loc=currents, scale=SIGMA)
+        chances = [float(norm.sf(1, loc=current, scale=SIGMA)) for current in currents]
         total = 0.0
         for spikes in product((0, 1), repeat=2):
             chance = float(torch.tensor([p if s else 1 - p for p, s in zip(chances, spikes, strict=True)]).prod())
             outputs = case.weights[1] @ torch.tensor(spikes, dtype=torch.float64) / case.lif.tau_s
-            fires = norm.sf(1, loc=outputs.tolist(), scale=SIGMA)
-            total += chance * float((1 - fires[0]) + fires[1]) / (2 * TAU**2)
+            fires = [float(norm.sf(1, loc=output, scale=SIGMA)) for output in outputs.tolist()]
+            total += chance * ((1 - fires[0]) + fires[1]) / (2 * TAU**2)
         return total
 
     found = smoothed_gradient(case, sigma=SIGMA, pairs=100_000, seed=0)[0].flatten()
