@@ -84,9 +84,11 @@ def test_the_runs_of_a_factorial_are_told_by_themselves_and_not_among_the_method
 
 
 def cosines(gate: str, cosine: float) -> list[tuple[object, ...]]:
+    def of_seed(seed: int) -> float:
+        return cosine if gate == "always" else cosine + 0.01 * seed
+
     return [
-        (seed, "always", 5, 0.2, layer, place, gate, 8.0, True, 100, cosine + 0.01 * seed * (gate != "always"))
-        + (0.7, 0.5, 0.6)
+        (seed, "always", 5, 0.2, layer, place, gate, 8.0, True, 100, of_seed(seed), 0.7, 0.5, 0.6)
         for seed in SEEDS
         for layer in ("layer1", "layer2", "output")
         for place in ("all", "spike", "silent")
