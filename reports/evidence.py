@@ -40,7 +40,8 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     """The cells that stand for a published number, by the name of the configuration, the one that decides first.
 
     That is the configuration that stood when the number was published, if it was run as long as the paper's training
-    with at least `FEWEST` seeds, and else the authors' last version.
+    with at least `FEWEST` seeds, and else the authors' last version. Whatever else of the authors' configurations was
+    run comes after it.
 
     Parameters
     ----------
@@ -49,13 +50,15 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     claim : Claim
         It.
     """
-    stood = published().versions[STOOD]
-    cells = [cell for cell in cells_by_strength(runs, claim, CELL) if version_of(cell) == stood]
-    found = {}
-    if cells and len(cells[0]) >= FEWEST and not reductions(cells[0], claim):
-        found["September 2020"] = cells[0]
+    dated: dict[str, pd.DataFrame] = {}
+    for cell in cells_by_strength(runs, claim, CELL):
+        if (version := version_of(cell)) is not None and version.method != METHOD:
+            dated.setdefault(f"{version.date:%B %Y}", cell)
+    stood = f"{published().versions[STOOD].date:%B %Y}"
+    decides = stood in dated and len(dated[stood]) >= FEWEST and not reductions(dated[stood], claim)
+    found = {stood: dated[stood]} if decides else {}
     last = strongest_cell(runs[runs["method"] == METHOD], claim)
-    return found if last is None else {**found, "last version": last}
+    return {**found, **({} if last is None else {"last version": last}), **dated}
 
 
 def is_of_the_paper(claim: Claim, runs: pd.DataFrame) -> bool:
