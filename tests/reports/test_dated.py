@@ -52,8 +52,8 @@ SLOWER = config_of("2020-09", optimizer={"learning_rate": 1e-4})
 
 @pytest.mark.parametrize("version", published().versions)
 @pytest.mark.parametrize("network", published().networks)
-def test_a_configuration_is_told_by_its_settings_whatever_its_length(network: str, version: str) -> None:
-    for changes in ({}, {"epochs": 1, "protocol": "smoke", "train_samples": 20}):
+def test_a_configuration_is_told_by_its_settings_whatever_its_length_and_precision(network: str, version: str) -> None:
+    for changes in ({}, {"epochs": 1, "protocol": "smoke", "train_samples": 20}, {"precision": "bfloat16"}):
         found = version_of(results(row(config_of(version, network, **changes))).finished)
         assert found == published().versions[version]
 
@@ -152,6 +152,14 @@ def test_other_configurations_of_the_authors_are_told_beside_and_beyond_the_pape
     assert decides(*three(LAST, 0.9215), shorter) == decides(*three(LAST, 0.9215))
     found = beyond(answers_of(results(*three(LAST, 0.9215), shorter).runs))
     assert [line[3:5] for line in found.rows] == [("90.00 (June 2020)", "-2.69")]
+
+
+def test_runs_in_16_bits_do_not_stand_for_the_papers() -> None:
+    in_16_bits = [run | {"precision": "bfloat16"} for run in three(config_of("2020-09", precision="bfloat16"), 0.9269)]
+    assert decides(*in_16_bits).judgement.verdict is Verdict.NOT_RUN
+    assert decides(*three(LAST, 0.9215), *in_16_bits) == decides(*three(LAST, 0.9215))
+    (line,) = beyond(answers_of(results(*in_16_bits).runs)).rows
+    assert (line[3], line[-1]) == ("92.70 ± 0.01 (September 2020)", "n = 3; 100 epochs; products in bfloat16")
 
 
 def test_the_single_changes_lead_from_september_to_the_last_version() -> None:
