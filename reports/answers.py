@@ -1,7 +1,7 @@
 """What the runs answer to each question of claims.toml, in numbers: `reports.ledger` says what follows from them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -67,22 +67,31 @@ def answers(claim: Claim, finished: pd.DataFrame) -> Iterator[Answer]:
 
 
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Answer]:
-    """Hold the runs on the claim's network and T to it, in the configuration that decides."""
+    """Hold the runs on the claim's network and T to it, in the configuration that decides, the others beside it."""
     at_t = finished[finished["time_steps"] == claim.published.time_steps]
     known = at_t["architecture"].map(lambda name: Place.of(claim.published.dataset, name) in claim.places)
     found = configurations(at_t[known.astype(bool)], claim)
     if not found:
         return
-    (name, runs), *rest = found.items()
     (place,) = claim.places
-    yield Answer(
-        **_about(claim, runs, f"less the published accuracy, T = {claim.published.time_steps}"),
-        ours=f"{percent(runs[BEST])} ({name})",
-        difference=_less(runs, claim.published),
-        margin=MARGINS[place.dataset],
-        others=tuple((row, _less(runs, row)) for row in claim.other_rows),
-        note="; ".join(f"{other}: {percent(cell[BEST])}, {_less(cell, claim.published)}" for other, cell in rest),
-    )
+
+    def answer(name: str, runs: pd.DataFrame) -> Answer:
+        return Answer(
+            **_about(claim, runs, f"less the published accuracy, T = {claim.published.time_steps}"),
+            ours=f"{percent(runs[BEST])} ({name})",
+            difference=_less(runs, claim.published),
+            margin=MARGINS[place.dataset],
+            others=tuple((row, _less(runs, row)) for row in claim.other_rows),
+        )
+
+    first, *rest = (answer(name, runs) for name, runs in found.items())
+    beside = [
+        f"{name}: {percent(runs[BEST])}, {_less(runs, claim.published)}" for name, runs in list(found.items())[1:]
+    ]
+    of_the_paper = [text for one, text in zip(rest, beside, strict=True) if one.of_the_paper]
+    yield replace(first, note="; ".join(of_the_paper))
+    # What is not of the paper has no verdict, and a line of its own beyond it.
+    yield from (one for one in rest if not one.of_the_paper)
 
 
 def _less(runs: pd.DataFrame, row: Published) -> Difference:

@@ -15,7 +15,7 @@ Key = tuple[str, str, str]
 
 
 def version_of(cell: pd.DataFrame) -> Version | None:
-    """Return the version of the authors' code whose configuration runs have in all but the length of the training.
+    """Return the version whose configuration runs have in all but the length of the training and the type of products.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def version_of(cell: pd.DataFrame) -> Version | None:
     """
     first = cell.iloc[0]
     version, settings = _configurations().get((first["dataset"], first["architecture"], first["method"]), (None, None))
-    return version if version is not None and settings_of(cell) == settings else None
+    return version if version is not None and _but_precision(settings_of(cell)) == settings else None
 
 
 @cache
@@ -38,5 +38,11 @@ def _configurations() -> Mapping[Key, tuple[Version, Mapping[str, str]]]:
     for run in published_runs({}):
         version = published().versions[run.pop("labels")["version"]]
         row = config_row(validate_run(run).model_dump(mode="json"))
-        found[row["dataset"], row["architecture"], row["method"]] = version, settings_in(row[CONFIG])
+        settings = _but_precision(settings_in(row[CONFIG]))
+        assert settings is not None
+        found[row["dataset"], row["architecture"], row["method"]] = version, settings
     return found
+
+
+def _but_precision(settings: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return None if settings is None else {name: value for name, value in settings.items() if name != "precision"}

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from benchmarks.platform.precision import HALF
 from benchmarks.study.published import published
 from reports.cells import CELL, precision_of
 from reports.claims import AccuracyClaim, Claim, Place
@@ -40,7 +41,8 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     """The cells that stand for a published number, by the name of the configuration, the one that decides first.
 
     That is the configuration that stood when the number was published, if it was run as long as the paper's training
-    with at least `FEWEST` seeds, and else the authors' last version.
+    with at least `FEWEST` seeds, and else the authors' last version. Whatever else of the authors' configurations was
+    run comes after it.
 
     Parameters
     ----------
@@ -49,13 +51,15 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     claim : Claim
         It.
     """
-    stood = published().versions[STOOD]
-    cells = [cell for cell in cells_by_strength(runs, claim, CELL) if version_of(cell) == stood]
-    found = {}
-    if cells and len(cells[0]) >= FEWEST and not reductions(cells[0], claim):
-        found["September 2020"] = cells[0]
+    dated: dict[str, pd.DataFrame] = {}
+    for cell in cells_by_strength(runs, claim, CELL):
+        if (version := version_of(cell)) is not None and version.method != METHOD:
+            dated.setdefault(f"{version.date:%B %Y}", cell)
+    stood = f"{published().versions[STOOD].date:%B %Y}"
+    decides = stood in dated and len(dated[stood]) >= FEWEST and not reductions(dated[stood], claim)
+    found = {stood: dated[stood]} if decides else {}
     last = strongest_cell(runs[runs["method"] == METHOD], claim)
-    return found if last is None else {**found, "last version": last}
+    return {**found, **({} if last is None else {"last version": last}), **dated}
 
 
 def is_of_the_paper(claim: Claim, runs: pd.DataFrame) -> bool:
@@ -64,7 +68,10 @@ def is_of_the_paper(claim: Claim, runs: pd.DataFrame) -> bool:
 
 
 def reductions(runs: pd.DataFrame, claim: Claim) -> list[str]:
-    """What some runs of a cell have less of than the paper's training on the same network, or the claim's."""
+    """What some runs of a cell have less of than the paper's training on the same network, or the claim's.
+
+    Sixteen bits of a product are less, too, until they have been shown to give what TF32 gives.
+    """
     first = runs.iloc[0]
     epochs = _epochs_of(claim, runs)
     less = []
@@ -77,6 +84,8 @@ def reductions(runs: pd.DataFrame, claim: Claim) -> list[str]:
     ]
     if first["protocol"] != PAPER:
         less.append(f"profile {first['protocol']}")
+    if first["precision"] in HALF:
+        less.append(f"products in {first['precision']}")
     return less
 
 
@@ -85,7 +94,7 @@ def terms_of(claim: Claim, runs: pd.DataFrame, seeds: int) -> str:
     less = reductions(runs, claim)
     whole = [] if any("epochs" in text for text in less) else [f"{runs['epochs'].iloc[0]} epochs"]
     precision = precision_of(runs)
-    products = [] if precision == "float32" else [f"products in {precision}"]
+    products = [] if precision == "float32" or precision in HALF else [f"products in {precision}"]
     copy = [] if is_original(runs.iloc[0]) else ["on a copy of the data"]
     return "; ".join([f"n = {seeds}", *whole, *products, *less, *copy])
 

@@ -13,18 +13,20 @@ from urllib.error import URLError
 
 import torch
 from torch import Tensor
-from torchvision import datasets as torchvision_datasets
-from torchvision.datasets.utils import calculate_md5
 
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.images.folder import FolderImages, read_image_folder
 from benchmarks.datasets.samples.split import Data, ImageSplit
+from benchmarks.datasets.sources.needed import needed, torchvision_dataset
 from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """In torchvision's order: the position is the label."""
+
+BATCHES = "cifar-10-batches-py"
+"""Folder of the original files."""
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 """Of the authors' code."""
@@ -46,7 +48,7 @@ class Archive(Source):
         """Download the archive if it is not there from an earlier call, and unpack it."""
         del root
         try:
-            torchvision_datasets.CIFAR10(folder, download=True)
+            torchvision_dataset("CIFAR10")(folder, download=True)
         except (URLError, RuntimeError) as error:
             hint = f"images in {CIFAR10.name}/train/<class> and {CIFAR10.name}/test/<class> would do, PNG or JPEG"
             raise DatasetError(f"{error}; {hint}, with the classes {', '.join(CLASSES)}") from error
@@ -90,7 +92,7 @@ class CIFAR10(Dataset):
         return [] if sizes == SIZES else [f"{folder} has {_sizes(sizes)} images, expected {_sizes(SIZES)}"]
 
     def _image_folder(self, root: Path) -> Path | None:
-        if (root / torchvision_datasets.CIFAR10.base_folder).is_dir():
+        if (root / BATCHES).is_dir():
             return None
         if (root / self.name).is_dir():
             return root / self.name
@@ -111,7 +113,7 @@ class CIFAR10(Dataset):
 
 def _batch_files(root: Path) -> dict[Path, str]:
     """Every file of torchvision's layout with its known MD5 sum."""
-    known = torchvision_datasets.CIFAR10
+    known = torchvision_dataset("CIFAR10")
     files = [*known.train_list, *known.test_list, (known.meta["filename"], known.meta["md5"])]
     return {root / known.base_folder / name: md5 for name, md5 in files}
 
@@ -120,12 +122,12 @@ def _wrong_sum(path: Path, known: str) -> str | None:
     """Say what is wrong with a file, None if its MD5 sum is the known one."""
     if not path.is_file():
         return f"{path} is missing"
-    found = calculate_md5(path)
+    found = needed("torchvision.datasets.utils", package="torchvision").calculate_md5(path)
     return None if found == known else f"{path} has the MD5 sum {found}, expected {known}"
 
 
 def _read_batches(root: Path, *, train: bool) -> LabelledImages:
-    batches = torchvision_datasets.CIFAR10(root, train=train)
+    batches = torchvision_dataset("CIFAR10")(root, train=train)
     # torchvision shows the images as [N, H, W, C]; in memory their bytes are in our order.
     return torch.from_numpy(batches.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(batches.targets)
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import tonic.datasets
-
 from benchmarks.datasets.dataset import Dataset, cache_folder
 from benchmarks.datasets.events.frame_cache import EventSplit, Recording, load_frames
 from benchmarks.datasets.events.frames import CHANNELS, FrameParameters
 from benchmarks.datasets.events.recording import SENSOR, read_events
 from benchmarks.datasets.samples.split import Data
+from benchmarks.datasets.sources.needed import needed
 from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
@@ -29,7 +28,7 @@ class TonicDownload(Source):
         """Have tonic fetch, check and unpack both archives; they are deleted after that."""
         del root
         for train in (True, False):
-            data = tonic.datasets.NMNIST(str(folder), train=train)
+            data = needed("tonic.datasets", package="tonic").NMNIST(str(folder), train=train)
             Path(data.location_on_system, data.filename).unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torchvision import datasets as torchvision_datasets
 
-from benchmarks.datasets.cifar10 import CIFAR10, CLASSES, MEAN, STD
+from benchmarks.datasets.cifar10 import BATCHES, CIFAR10, CLASSES, MEAN, STD
 from benchmarks.datasets.dataset import data_root
 from benchmarks.datasets.samples.split import Split, first
 from benchmarks.defaults import DATA_ROOT_VARIABLE
@@ -24,6 +24,7 @@ from benchmarks.errors import DatasetError
 from tests.benchmarks.test_datasets import check_contract
 
 TORCHVISION = torchvision_datasets.CIFAR10
+assert TORCHVISION.base_folder == BATCHES
 BATCHES = TORCHVISION.base_folder
 BATCH_SIZE = 20
 

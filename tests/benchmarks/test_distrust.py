@@ -159,7 +159,7 @@ def test_a_recording_that_is_too_large_is_not_read(size: int, tmp_path: Path, mo
     with path.open("wb") as file:
         file.truncate(size // BYTES * BYTES)
     read: list[Callable[..., object]] = []
-    monkeypatch.setattr("benchmarks.datasets.events.recording.read_mnist_file", read.append)
+    monkeypatch.setattr("tonic.io.read_mnist_file", read.append)
     with pytest.raises(DatasetError, match=rf"0\.bin has [\d,]+ events; expected at most {MOST_EVENTS:,}"):
         read_events(path)
     assert read == []

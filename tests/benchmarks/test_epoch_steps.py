@@ -13,7 +13,7 @@ from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.samples.split import Data, ImageSplit
-from benchmarks.platform.memory import GPU_CONTEXT, allocator_share
+from benchmarks.platform.memory import GPU_CONTEXT, allocator_share, bound_gpu_memory
 from benchmarks.training.epoch_steps import Batch, EpochSteps, Table, draw_epoch
 from benchmarks.training.state import Draws
 from benchmarks.training.training import Training, prepare
@@ -139,3 +139,15 @@ def test_the_share_of_a_gpu_leaves_room_for_what_is_no_tensor() -> None:
     assert allocator_share(80 * GPU_CONTEXT, 1.0) == 1.0
     assert allocator_share(80 * GPU_CONTEXT, 0.25) == 0.25 - 1 / 80
     assert allocator_share(GPU_CONTEXT, 0.5) == 0.0
+
+
+@pytest.mark.parametrize(("named", "number"), [("cuda", 2), ("cuda:0", 0), ("cuda:1", 1)])
+def test_a_gpu_is_bounded_by_its_number_as_some_versions_of_pytorch_refuse_one_without(
+    named: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded: list[tuple[float, int]] = []
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (0, 80 * GPU_CONTEXT * (index + 1)))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: bounded.append(given))
+    bound_gpu_memory(torch.device(named), 0.5)
+    assert bounded == [(0.5 - 1 / 80 / (number + 1), number)]

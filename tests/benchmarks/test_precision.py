@@ -168,11 +168,14 @@ def test_a_run_needs_no_more_than_torch_numpy_pydantic_and_tqdm(tmp_path: Path) 
         "off",
         *(x for s in sets for x in ("--set", s)),
     ]
+    only = ["--only", "network=cifar10_cnn1", "--only", "seed=0"]
+    dated = ["sweep", "published", "--dry-run", "--device", "cpu", "--tracking-uri", "off", "--no-estimate", *only]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent!r}))
 from benchmarks.cli.main import main
 assert main({arguments!r}) == 0
+assert main({dated!r}) == 0
 mnist = ["--set", "dataset=mnist", "--set", "method=ann", "--set", "architecture=9", "--set", "epochs=1"]
 sys.exit(main(["run", "--tracking-uri", "off", *mnist]))
 """

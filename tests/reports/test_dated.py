@@ -13,7 +13,7 @@ from benchmarks.study.study import load_study
 from benchmarks.tracking import config_row
 from reports.dated import version_of
 from reports.early_stopping import stopping_epoch
-from reports.ledger import answers_of, ledger
+from reports.ledger import answers_of, beyond, ledger
 from reports.load import Results, _results
 from reports.model import LedgerLine
 from reports.settings import distinguishing_settings, nondefault_parameters
@@ -52,8 +52,8 @@ SLOWER = config_of("2020-09", optimizer={"learning_rate": 1e-4})
 
 @pytest.mark.parametrize("version", published().versions)
 @pytest.mark.parametrize("network", published().networks)
-def test_a_configuration_is_told_by_its_settings_whatever_its_length(network: str, version: str) -> None:
-    for changes in ({}, {"epochs": 1, "protocol": "smoke", "train_samples": 20}):
+def test_a_configuration_is_told_by_its_settings_whatever_its_length_and_precision(network: str, version: str) -> None:
+    for changes in ({}, {"epochs": 1, "protocol": "smoke", "train_samples": 20}, {"precision": "bfloat16"}):
         found = version_of(results(row(config_of(version, network, **changes))).finished)
         assert found == published().versions[version]
 
@@ -138,9 +138,28 @@ def test_a_published_accuracy_is_held_to_the_configuration_that_stood_and_the_la
 def test_the_last_version_decides_where_the_one_that_stood_was_not_run_or_too_little() -> None:
     alone = decides(*three(LAST, 0.9215), *three(SLOWER, 0.95))
     assert (alone.ours, alone.judgement.verdict) == ("92.16 ± 0.01 (last version)", Verdict.NOT_REPRODUCED)
-    assert decides(*three(LAST, 0.9215), *three(SEPTEMBER, 0.9269)[:2]) == alone
+    fewer = decides(*three(LAST, 0.9215), *three(SEPTEMBER, 0.9269)[:2])
+    assert (fewer.ours, fewer.judgement) == (alone.ours, alone.judgement)
+    assert fewer.beside[0] == "September 2020: 92.69 ± 0.01, +0.00"
     shorter = [run | {"epochs": "99", "run_key": run["run_key"] + "short"} for run in three(SEPTEMBER, 0.9269)]
     assert decides(*three(LAST, 0.9215), *shorter) == alone
+
+
+def test_other_configurations_of_the_authors_are_told_beside_and_beyond_the_paper_where_they_are_not_of_it() -> None:
+    june = config_of("2020-06")
+    assert decides(*three(LAST, 0.9215), row(june, 0, 0.9252)).beside[0] == "June 2020: 92.52, -0.17"
+    shorter = row(june, 0, 0.9) | {"epochs": "99"}
+    assert decides(*three(LAST, 0.9215), shorter) == decides(*three(LAST, 0.9215))
+    found = beyond(answers_of(results(*three(LAST, 0.9215), shorter).runs))
+    assert [line[3:5] for line in found.rows] == [("90.00 (June 2020)", "-2.69")]
+
+
+def test_runs_in_16_bits_do_not_stand_for_the_papers() -> None:
+    in_16_bits = [run | {"precision": "bfloat16"} for run in three(config_of("2020-09", precision="bfloat16"), 0.9269)]
+    assert decides(*in_16_bits).judgement.verdict is Verdict.NOT_RUN
+    assert decides(*three(LAST, 0.9215), *in_16_bits) == decides(*three(LAST, 0.9215))
+    (line,) = beyond(answers_of(results(*in_16_bits).runs)).rows
+    assert (line[3], line[-1]) == ("92.70 ± 0.01 (September 2020)", "n = 3; 100 epochs; products in bfloat16")
 
 
 def test_the_single_changes_lead_from_september_to_the_last_version() -> None:

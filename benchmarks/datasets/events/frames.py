@@ -5,10 +5,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tonic.datasets.nmnist import stabilize as tonic_stabilize
-from tonic.transforms import ToFrame
 
 from benchmarks.datasets.events.recording import SENSOR, Events
+from benchmarks.datasets.sources.needed import needed
 from tssl_core.errors import ParameterError
 
 CHANNELS = 2
@@ -109,10 +108,11 @@ def bin_events(events: Events, parameters: FrameParameters) -> tuple[NDArray[np.
 
 def _bin_with_tonic(events: Events, parameters: FrameParameters) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if parameters.stabilise:
-        events = tonic_stabilize(events.copy())
+        events = needed("tonic.datasets.nmnist", package="tonic").stabilize(events.copy())
     if not len(events) or events["t"][-1] - events["t"][0] < parameters.bin_us:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    frames = ToFrame((SENSOR, SENSOR, CHANNELS), time_window=parameters.bin_us)(events)
+    to_frame = needed("tonic.transforms", package="tonic").ToFrame
+    frames = to_frame((SENSOR, SENSOR, CHANNELS), time_window=parameters.bin_us)(events)
     bins, pixels = np.nonzero(frames.reshape(len(frames), PIXELS))
     return bins + 1, pixels
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tonic.io import make_structured_array, read_mnist_file
 
+from benchmarks.datasets.sources.needed import needed
 from benchmarks.errors import DatasetError
 
 SENSOR = 34
@@ -59,7 +59,7 @@ def read_events(path: Path) -> Events:
                 f"{path} has {size // BYTES:,} events; expected at most {MOST_EVENTS:,}: it is no recording of "
                 "N-MNIST; delete it and prepare the dataset again"
             )
-        events: Events = read_mnist_file(str(path), dtype=EVENT)
+        events: Events = needed("tonic.io", package="tonic").read_mnist_file(str(path), dtype=EVENT)
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error}") from error
     largest = max(events["x"].max(), events["y"].max()) if len(events) else SENSOR
@@ -88,5 +88,6 @@ def encode_events(events: Events) -> bytes:
 def make_events(x: NDArray[np.int64], y: NDArray[np.int64], t: NDArray[np.int64], p: NDArray[np.int64]) -> Events:
     """Put columns together and in order of time; equal times keep their order."""
     order = np.argsort(t, kind="stable")
-    events: Events = make_structured_array(x[order], y[order], t[order], p[order], dtype=EVENT)
+    structured = needed("tonic.io", package="tonic").make_structured_array
+    events: Events = structured(x[order], y[order], t[order], p[order], dtype=EVENT)
     return events
