@@ -19,6 +19,7 @@ from reports.ledger import answers_of, beyond, ledger
 from reports.load import LATE, Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
+from reports.real_recording import decision_table, saccade_table
 from reports.render import REPORT_FILE, write_report
 from reports.sequences import with_target_trains
 from reports.tables import (
@@ -139,6 +140,13 @@ def methods_blocks(studies: Studies) -> Blocks:
     return {name: frame_to_markdown(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
 
 
+def simulated_blocks() -> Blocks:
+    """One real recording beside the simulated ones."""
+    folder = RENDERED / "nmnist_simulated"
+    tables = {"decisions": decision_table(folder), "saccades": saccade_table(folder)}
+    return {name: frame_to_markdown(table) for name, table in tables.items()}
+
+
 def measures_blocks() -> Blocks:
     """Definitions of all that metrics give."""
     rows = [
@@ -159,6 +167,7 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "docs" / "methods.md": methods_blocks,
     ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
     ROOT / "docs" / "protocol.md": lambda _: measures_blocks(),
+    ROOT / "docs" / "nmnist_simulated.md": lambda _: simulated_blocks(),
 }
 
 
