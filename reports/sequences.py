@@ -59,5 +59,6 @@ def factor_sections(runs: pd.DataFrame, alignment: pd.DataFrame, figures: Sequen
     yield from figures
     if not alignment.empty:
         each = [Table.of(table, title=title) for title, table in tables.alignment_tables(alignment)]
-        places = Table.of(tables.place_table(alignment), title="By place", caption=Note("places"))
-        yield Section("Where the gradient points", [*each, Note("alignment", {"sigma": DECIDES}), places])
+        noise = Table.of(tables.noise_table(alignment), title="By noise", caption=Note("noise"))
+        places = Table.of(tables.place_table(alignment), title="By place", caption=Note("places", {"sigma": DECIDES}))
+        yield Section("Where the gradient points", [*each, Note("alignment", {"sigma": DECIDES}), noise, places])

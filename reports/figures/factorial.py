@@ -81,15 +81,16 @@ def cosines_by_setting(alignment: pd.DataFrame) -> Drawing | None:
     settings = [*chosen[SETTING].drop_duplicates().itertuples(index=False, name=None)]
     states = [*chosen.groupby(STATE, sort=True)]
     for axes, layer in zip(grid[0], LAYERS, strict=True):
-        least = min(ceiling(rows[rows["layer"] == layer]) for _, rows in states)
-        axes.axvspan(least, 1, color=OTHERS, alpha=0.5, linewidth=0)
+        ceilings = [found for _, rows in states if (found := ceiling(rows[rows["layer"] == layer]))]
+        axes.axvspan(min(ceilings, default=1), 1, color=OTHERS, alpha=0.5, linewidth=0)
         for number, (_, rows) in enumerate(states):
             of_layer = rows[rows["layer"] == layer].set_index(SETTING)
             ends = [_interval(of_layer.loc[[setting], "cosine"]) for setting in settings]
             places = np.arange(len(settings)) + 0.18 * (number - (len(states) - 1) / 2)
             _points(axes, places, ends, number, state_title(rows))
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set(title=layer, xlim=(-0.6, 1))
+        axes.set_title(layer, fontsize=SMALL)
+        axes.set(xlim=(-0.8, 1), xticks=[-0.5, 0, 0.5])
         axes.grid(visible=False, axis="y")
     grid[0, 0].set_yticks(range(len(settings)), [_label(*setting) for setting in settings])
     grid[0, 0].invert_yaxis()

@@ -2,7 +2,7 @@
 
 from reports.tables.ablation import ablation_table
 from reports.tables.accuracy import accuracy_by_setting, accuracy_by_steps, accuracy_matrix, comparison_table
-from reports.tables.alignment import alignment_tables, place_table
+from reports.tables.alignment import alignment_tables, noise_table, place_table
 from reports.tables.cost import cost_table
 from reports.tables.dated import early_stopping_table, factor_table
 from reports.tables.differences import difference_table
@@ -29,6 +29,7 @@ __all__ = [
     "factorial_runs",
     "harm_table",
     "missing_table",
+    "noise_table",
     "parameter_table",
     "place_table",
     "published_table",

@@ -33,8 +33,26 @@ def alignment_tables(alignment: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
         yield state_title(rows), _table(rows)
 
 
+def noise_table(alignment: pd.DataFrame) -> pd.DataFrame:
+    """Cosines by state of the networks and noise, means over seeds and layers.
+
+    Parameters
+    ----------
+    alignment : DataFrame
+        See `reports.load.Results`.
+    """
+    everywhere = alignment[alignment["place"] == "all"]
+    rows = []
+    for setting, of_setting in everywhere.groupby(SETTING, sort=False):
+        row = _about(*setting)
+        for _, cell in of_setting.groupby([*STATE, "sigma"], sort=True):
+            row[f"{state_title(cell)}, {cell['sigma'].iloc[0]:g}"] = _mean(cell["cosine"])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def place_table(alignment: pd.DataFrame) -> pd.DataFrame:
-    """Cosines and equal signs by place, means over seeds, states and layers, and the cosine with the smaller noise.
+    """Cosines and equal signs by place, means over seeds, states and layers.
 
     Parameters
     ----------
@@ -54,7 +72,7 @@ def place_table(alignment: pd.DataFrame) -> pd.DataFrame:
 def state_title(rows: pd.DataFrame) -> str:
     """What the state of the networks of some rows is called."""
     trained_with, epochs = rows[STATE].iloc[0]
-    gradient = "the surrogate everywhere" if trained_with == EVERYWHERE else f"the gate {trained_with!r}"
+    gradient = "the surrogate everywhere" if trained_with == EVERYWHERE else f"the gate {trained_with}"
     return f"After {epochs} epochs with {gradient}" if epochs else "Initial weights"
 
 

@@ -11,7 +11,7 @@ from benchmarks.alignment.columns import ALIGNMENT_COLUMNS
 from benchmarks.tracking import CONFIG
 from reports.load import Results, _results
 from reports.sequences import with_factors, with_target_trains
-from reports.tables import effect_table, factorial_runs, harm_table, place_table
+from reports.tables import effect_table, factorial_runs, harm_table, noise_table, place_table
 from reports.tables.alignment import alignment_tables, ceiling
 from tests.reports.test_sequences import run, some_runs
 
@@ -108,3 +108,4 @@ def test_a_setting_is_set_beside_the_surrogate_everywhere_and_below_the_ceiling_
     assert ceiling(alignment) == pytest.approx((2 / 3) ** 0.5)
     assert place_table(alignment)["cosine, spike"].tolist() == ["0.50", "0.12", "-"]
     assert place_table(alignment)["cosine, after a spike"].tolist() == ["-", "-", "-"]
+    assert noise_table(alignment)["After 5 epochs with the surrogate everywhere, 0.2"].tolist() == ["0.50", "0.12", "-"]
