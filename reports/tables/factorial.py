@@ -62,6 +62,8 @@ def factorial_runs(finished: pd.DataFrame) -> pd.DataFrame:
         Those runs and the ones with the surrogate everywhere beside them, with a column of text for each factor; none
         if there is no complete factorial.
     """
+    if finished.empty:
+        return finished
     known = finished[finished[CONFIG].notna() & (finished["method"].str.partition(":")[0] == METHOD)]
     settings = [settings_in(text) for text in known[CONFIG]]
     levels = {name: [of_run.get(factor.key, "") for of_run in settings] for name, factor in FACTORS.items()}

@@ -70,6 +70,7 @@ def test_an_incomplete_factorial_is_none() -> None:
     assert factorial_runs(without).empty
     assert effect_table(factorial_runs(without)).empty
     assert harm_table(factorial_runs(some_runs())).empty
+    assert effect_table(factorial_runs(runs.iloc[:0])).empty
 
 
 def results_of(runs: pd.DataFrame) -> Results:
