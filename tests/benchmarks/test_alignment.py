@@ -17,7 +17,7 @@ from benchmarks.alignment.smoothed import Problem, smoothed_gradient
 from benchmarks.config.execution import Execution
 from benchmarks.sweep.site import load_data
 from benchmarks.training.training import prepare
-from tssl_core import LIFParams, TSSLParams
+from tssl_core import LIFParams, TSSLParams, psc_filter
 from tssl_core.layers import TSSLNeuron
 from tssl_core.params import SurrogateGate
 
@@ -111,11 +111,11 @@ def test_settings_have_the_gradient_that_training_takes(gate: SurrogateGate) -> 
             module.tssl = tssl
     model.zero_grad()
     model.sequence_loss(model(inputs.double()), target.double(), tau=case.tau).backward()
-    psc = [trace.psc for _, trace in case.currents_and_traces([0.0, 0.0, 0.0])]
-    weights = [weight for weight in model.parameters() if weight.grad is not None]
-    for place, gradient in enumerate(gradient_of(case, tssl)[1:], start=1):
-        own = torch.einsum("tbn,tbm->nm", gradient, psc[place - 1].squeeze(1))
-        grad = weights[place].grad
+    hidden = [trace.psc.squeeze(1) for _, trace in case.currents_and_traces([0.0, 0.0, 0.0])[:-1]]
+    before = [psc_filter(case.inputs, case.lif.tau_s), *hidden]
+    for gradient, psc, weight in zip(gradient_of(case, tssl), before, model.parameters(), strict=True):
+        own = torch.einsum("tbn,tbm->nm", gradient, psc)
+        grad = weight.grad
         assert isinstance(grad, Tensor)
         assert grad.any()
         torch.testing.assert_close(own, grad)
