@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real_recording", description=__doc__)
     parser.add_argument("recording", type=Path, help="in N-MNIST's format")
     parser.add_argument("folder", type=Path, help="where the tables go")
-    parser.add_argument("--digit", type=int, default=9, help="that it shows (default: %(default)s)")
+    parser.add_argument("--digit", type=int, required=True, choices=range(10), help="that it shows")
     parser.add_argument("--seeds", type=int, default=3, help="networks to train (default: %(default)s)")
     parser.add_argument("--data-root", help="folder of the datasets")
     options = parser.parse_args(arguments)
