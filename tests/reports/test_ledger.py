@@ -184,8 +184,9 @@ def test_a_bound_on_silence_is_held_to_the_right_network_and_t_and_told_by_both_
 
 
 def test_simulated_recordings_say_nothing_about_claims_on_recorded_ones() -> None:
-    cell = {"architecture": "12C5p1-P2-64C5-P2", "dataset": "nmnist_simulated", "silent_fraction": 0.76}
-    runs = results_of(*(run for steps in ("30", "100") for run in seeds(5, **cell, time_steps=steps))).runs
+    cell: dict[str, Any] = {"architecture": "12C5p1-P2-64C5-P2", "silent_fraction": 0.76}
+    made = [run for steps in ("30", "100") for run in seeds(5, **cell, dataset="nmnist_simulated", time_steps=steps)]
+    runs = results_of(*made).runs
     assert answers_of(runs) == []
     lines = [line for line in ledger(answers_of(runs)) if "N-MNIST" in line.title]
     assert len(lines) == 5
