@@ -12,8 +12,8 @@ Euler's step of length dt, the current first, with ``tau_syn = tau_s dt``, ``w_i
 
 and so the neuron of `tssl_core.reference` if S is W s / tau_s: the PSC filter is linear and the same for all neurons of
 a layer, so that it may stand behind the weights instead of before them. What is linear goes into the weights of the
-next layer: 1 / tau_s, and the gain of a pooling layer, the sum over n x n being n^2 times their average. Readers know
-`AvgPool2d`, few of them `SumPool2d`, and none that was looked at a leaky integrator, `LI`.
+next layer: 1 / tau_s, and the gain of a pooling layer. A leaky integrator, `LI`, in the place of the synapse would be
+closer to `tssl_core.reference`; no reader that was looked at knows it.
 
 Output is the spikes of the output layer. The class is the argmax of their PSC summed over time, which the reader makes:
 ``psc_filter(spikes, tau_s).sum(0)``.
@@ -69,7 +69,7 @@ def to_nir(network: SpikingNetwork, input_shape: InputShape, *, dt: float = DEFA
     Returns
     -------
     nir.NIRGraph
-        A chain of ``Input``, ``Conv2d``, ``Linear``, ``AvgPool2d``, ``Flatten``, ``CubaLIF`` and ``Output``; the nodes
+        A chain of ``Input``, ``Conv2d``, ``Linear``, ``SumPool2d``, ``Flatten``, ``CubaLIF`` and ``Output``; the nodes
         are called as the network's modules.
 
     Raises
@@ -122,8 +122,8 @@ class _Chain:
 
     def _pool(self, name: str, pool: SumPool) -> None:
         window = np.array((pool.size, pool.size))
-        self.nodes[name] = self.nir.AvgPool2d(kernel_size=window, stride=window, padding=np.array((0, 0)))
-        self.gain *= pool.gain * pool.size**2
+        self.nodes[name] = self.nir.SumPool2d(kernel_size=window, stride=window, padding=np.array((0, 0)))
+        self.gain *= pool.gain
         self.shape = (self.shape[0], *(side // pool.size for side in self.shape[1:]))
 
     def _synapse(self, name: str, layer: nn.Module) -> None:

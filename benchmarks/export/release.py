@@ -1,7 +1,7 @@
 """Make a pretrained network of a run: ``python -m benchmarks.export.release runs/STUDY/KEY NAME``, for maintainers.
 
 The run has to have kept its model, see docs/mlflow.md. Its weights go, rounded to 16 bits, into
-``tssl_core/pretrained/NAME.pt``; what is printed is its entry in ``networks.toml`` there. Both are committed.
+``tssl_core/weights/NAME.pt``; what is printed is its entry in ``networks.toml`` there. Both are committed.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """An exported network, read by other libraries through their own importers, spikes as it does here."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.method import Model, get_method
 from benchmarks.datasets.dataset import get_dataset
+from benchmarks.defaults import DEFAULT_DT
 from benchmarks.errors import ExportError
 from benchmarks.export.nir_graph import import_nir, to_nir
-from benchmarks.tracking.models import CONFIG_FILE, WEIGHTS_FILE
 from reports.cli import main
-from tests.benchmarks.tracked import config_of
+from tests.benchmarks.kept import keep_model
 from tssl_core import LIFParams, SpikingNetwork, parse_architecture, spikes_from_psc
 from tssl_core.layers import layers_with_weights
 
@@ -41,6 +41,13 @@ def our_spikes(network: SpikingNetwork, inputs: Tensor) -> Tensor:
     return spikes_from_psc(network(inputs, T), LIF.tau_s).to(inputs.dtype)
 
 
+def flatten_samples(model: nn.Module) -> None:
+    """Leave the batch: NIR counts axes without it, and some importers take the number as it is."""
+    for module in model.modules():
+        if isinstance(module, nn.Flatten):
+            module.start_dim = 1
+
+
 @torch.no_grad()
 def by_spikingjelly(path: Path, steps: Tensor) -> Tensor:
     """Spikes ``[T, B, classes]`` of what SpikingJelly reads, from the input of each time step."""
@@ -61,16 +68,31 @@ def by_snntorch(path: Path, steps: Tensor) -> Tensor:
     from snntorch.import_nir import import_from_nir
 
     model, spikes = import_from_nir(nir.read(path)), []
-    for module in model.modules():
-        if isinstance(module, nn.Flatten):
-            module.start_dim = 1  # NIR counts axes without the batch, this importer takes the number as it is
+    flatten_samples(model)
     for step in steps:
         output = model(step)
         spikes.append(output[0] if isinstance(output, tuple) else output)
     return torch.stack(spikes)
 
 
-READERS = pytest.mark.parametrize("reader", [by_spikingjelly, by_snntorch])
+@torch.no_grad()
+def by_norse(path: Path, steps: Tensor) -> Tensor:
+    """The same by Norse, which knows float32 alone."""
+    pytest.importorskip("norse")
+    from norse.torch import from_nir
+
+    state, spikes = None, []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "nirtorch.load is being deprecated", DeprecationWarning)  # Norse's own call
+        model = from_nir(nir.read(path), dt=DEFAULT_DT)
+    flatten_samples(model)
+    for step in steps:
+        output, state = model(step, state)
+        spikes.append(output)
+    return torch.stack(spikes)
+
+
+READERS = pytest.mark.parametrize("reader", [by_spikingjelly, by_snntorch, by_norse])
 
 
 @READERS
@@ -122,19 +144,9 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch: pytest.Mo
         import_nir()
 
 
-def keep_model(folder: Path, method: str) -> Model:
-    """Write what `save_model` does, without MLflow, which takes seconds to import."""
-    config = config_of(method=method, architecture="8C3-P2-30")
-    model = get_method(method).build(config.network_spec(), config.method_parameters())
-    folder.mkdir()
-    (folder / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
-    torch.save(model.state_dict(), folder / WEIGHTS_FILE)
-    return model
-
-
 def test_the_command_writes_a_kept_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model, target = keep_model(tmp_path / "model", "tssl_bp"), tmp_path / "network.nir"
-    assert main(["export-nir", str(tmp_path / "model"), str(target)]) == 0
+    (_, model), target = keep_model(tmp_path / "model", "tssl_bp"), tmp_path / "network.nir"
+    assert main(["export-nir", str(tmp_path), str(target)]) == 0
     assert "input (1, 8, 8) in each of 5 time steps of 0.0001 s" in capsys.readouterr().out
     written = nir.read(target)
     expected = to_nir(model.network, SHAPE)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Networks of the paper with trained weights; ``networks.toml`` has what each is and how it came to be."""
+"""Networks of the paper with trained weights; ``weights/networks.toml`` has what each is and how it came to be."""
 
 import hashlib
 import io
@@ -17,13 +17,13 @@ from tssl_core.errors import ParameterError, PretrainedError
 from tssl_core.network import SpikingNetwork
 from tssl_core.params import LIFParams, TSSLParams
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).with_name("weights")
 REGISTRY_FILE = "networks.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """A network with trained weights, as ``networks.toml`` records it.
+    """A network with trained weights, as ``weights/networks.toml`` records it.
 
     Parameters
     ----------
