@@ -14,7 +14,7 @@ import torch
 
 import tssl_core.pretrained
 from benchmarks.datasets.dataset import data_root, get_dataset
-from benchmarks.datasets.samples.split import ImageSplit
+from benchmarks.datasets.samples.split import ImageSplit, Split
 from benchmarks.errors import ExportError
 from benchmarks.tracking import Record
 from benchmarks.tracking.models import load_model
@@ -28,7 +28,7 @@ BATCH = 500
 
 
 @torch.no_grad()
-def accuracy_of(network: SpikingNetwork, test: ImageSplit, time_steps: int) -> float:
+def accuracy_of(network: SpikingNetwork, test: Split, time_steps: int) -> float:
     """Fraction of a test set that a network, in evaluation mode, takes for what it is."""
     right = 0
     for indices in torch.arange(len(test)).split(BATCH):

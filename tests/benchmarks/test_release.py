@@ -51,7 +51,7 @@ def test_what_is_released_loads_and_has_the_accuracy_that_is_recorded(
     for name, weight in loaded.state_dict().items():
         assert torch.equal(weight, trained[f"network.{name}"].half().float())
     test = get_dataset("digits").load(tmp_path).test
-    assert record.accuracy == accuracy_of(loaded, test, record.time_steps)  # type: ignore[arg-type]
+    assert record.accuracy == accuracy_of(loaded, test, record.time_steps)
     assert (record.accuracy_last, record.commit, record.dataset) == (0.25, "abc", "digits")
     images, _ = test.batch(torch.arange(3))
     assert torch.equal(record.normalised(test.images[:3] / 16), images)  # type: ignore[attr-defined]
