@@ -30,7 +30,8 @@ def report_command(options: ReportOptions) -> int:
     for condition in options.only:
         results = filter_runs(results, condition)
     kernels = kernel_times(options.bench) if options.bench else None
-    write_results(results, options.output or DEFAULT_FOLDER / results.study, _title(options.study), kernels)
+    folder = options.output or DEFAULT_FOLDER / results.study
+    write_results(results, folder, _title(options.study), kernels, latex=options.latex)
     return EXIT_OK
 
 
