@@ -49,7 +49,7 @@ def prepare(session: nox.Session) -> None:
     if stale(INSTALLED, INSTALLED_FROM):
         session.log(f"installing into {VENV}; the first time takes minutes")
         session.run(sys.executable, "-m", "venv", "--clear", str(VENV), external=True)
-        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,docs,peers,ray]", external=True)
+        session.run(*pip, "-c", "constraints.txt", "-e", ".[dev,docs,export,peers,ray]", external=True)
         INSTALLED.write_text(fingerprint(INSTALLED_FROM))
         COMPILED.write_text(fingerprint(COMPILED_FROM))
     elif stale(COMPILED, COMPILED_FROM):

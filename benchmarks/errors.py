@@ -29,3 +29,7 @@ class LockedError(TSSLError, RuntimeError):
 
 class ExecutorError(TSSLError, RuntimeError):
     """A cluster, or a machine of it, that cannot be used."""
+
+
+class ExportError(TSSLError, ValueError):
+    """A trained network that cannot be written in another library's format."""

@@ -33,7 +33,8 @@ def report_command(options: ReportOptions) -> int:
     if options.alignment:
         results = with_alignment(results, options.alignment)
     kernels = kernel_times(options.bench) if options.bench else None
-    write_results(results, options.output or DEFAULT_FOLDER / results.study, _title(options.study), kernels)
+    folder = options.output or DEFAULT_FOLDER / results.study
+    write_results(results, folder, _title(options.study), kernels, latex=options.latex)
     return EXIT_OK
 
 

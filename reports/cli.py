@@ -31,6 +31,7 @@ class OutputOptions:
 
     output: Path | None
     bench: Path | None
+    latex: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     """Option of the commands that write a report."""
     parser.add_argument("--output", type=Path, help=f"folder of the report (default: {DEFAULT_FOLDER}/<study>)")
     parser.add_argument("--bench", type=Path, metavar="JSON", help="show kernel speed, from what nox -s bench wrote")
+    parser.add_argument("--latex", action="store_true", help="write the main tables for LaTeX, too, as tables.tex")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

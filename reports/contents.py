@@ -24,7 +24,7 @@ OF_DATASET = ("data_source", "data_checksum")
 FACTS = [field.name for field in fields(Environment) if field.name not in (*OF_DATASET, "torchvision")]
 """What a report shows of the environment: of each dataset its own, and what holds for all runs."""
 
-CLAIMS = "The paper's claims"
+ANSWER, CLAIMS, ACCURACY = "Methods by T", "The paper's claims", "Accuracy"
 
 ACCURACIES = {"accuracy_last": "last epoch", "accuracy_best": "best test epoch"}
 
@@ -114,7 +114,7 @@ def _answer(finished: pd.DataFrame) -> Section:
         first = group.iloc[0]
         title = f"{network_title(first)}, {first['epochs']} epochs"
         blocks.append(Table.of(tables.accuracy_matrix(group), title=title))
-    return Section("Methods by T", [*blocks, Note("matrix")])
+    return Section(ANSWER, [*blocks, Note("matrix")])
 
 
 def _accuracy(finished: pd.DataFrame) -> Section:
@@ -136,7 +136,7 @@ def _accuracy(finished: pd.DataFrame) -> Section:
             for by, table in shown.items():
                 if not table.empty:
                     blocks.append(Table.of(table, title=f"Methods by {by}: {terms}, {name}"))
-    return Section("Accuracy", blocks)
+    return Section(ACCURACY, blocks)
 
 
 def _comparisons(results: Results) -> Iterator[Section]:

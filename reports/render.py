@@ -8,6 +8,7 @@ from reports.contents import environment_facts, report_of, with_classes
 from reports.figures.factorial import draw_factor_figures
 from reports.figures.gallery import draw_figures
 from reports.figures.sequence_gallery import draw_sequence_figures
+from reports.latex import LATEX_FILE, report_to_latex
 from reports.load import Results
 from reports.markdown import figures_in
 from reports.model import Picture
@@ -22,7 +23,7 @@ MOST_BYTES = 400_000
 TYPES = {".png": "png", ".svg": "svg+xml", ".gif": "gif"}
 
 
-def write_report(results: Results, folder: Path, *, title: str) -> Path:
+def write_report(results: Results, folder: Path, *, title: str, latex: bool = False) -> Path:
     """Write report.md, report.html, the figures and the CSV files; the same bytes for the same results.
 
     Parameters
@@ -33,6 +34,8 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
         Made if it is not there; files of an earlier report are overwritten, and figures that only it shows are removed.
     title : str
         Headline.
+    latex : bool
+        Whether the main tables are written for LaTeX, too; once there, they are kept up to date.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def write_report(results: Results, folder: Path, *, title: str) -> Path:
     environment = json.dumps(environment_facts(results.runs), indent=2)
     (folder / ENVIRONMENT_FILE).write_text(f"{environment}\n", encoding="utf-8")
     path.write_text(report_to_markdown(report), encoding="utf-8")
+    if latex or (folder / LATEX_FILE).exists():
+        (folder / LATEX_FILE).write_text(report_to_latex(report), encoding="utf-8")
     for name in before - {name for picture in report.pictures for name in picture.files}:
         (folder / name).unlink(missing_ok=True)
     images = {picture.stem: image_address(picture, folder) for picture in report.pictures}

@@ -24,7 +24,7 @@ def reproduce_command(options: ReproduceOptions) -> int:
     mirror = options.mirror()
     code = sweep(study, options, mirror)
     with Voice(lambda: "drawing the report", terminal=sys.stderr.isatty()):
-        write_results(results_from_runs(options.runs, study.name), folder, study.title, kernels)
+        write_results(results_from_runs(options.runs, study.name), folder, study.title, kernels, latex=options.latex)
     if mirror is not None:
         mirror.log_report(study.name, folder)
         for what, link in mirror.links(study.name).items():

@@ -31,7 +31,7 @@ NEWS = ("CONTRIBUTING.md", "CHANGELOG.md")
 GUIDES: Mapping[str, tuple[str, ...]] = {
     "Results": ("results", "findings", "methods", "sequences", "nmnist_simulated", "atlas"),
     "What is measured": ("protocol", "math"),
-    "Using it": ("running", "adding", "mlflow"),
+    "Using it": ("running", "adding", "exchange", "mlflow"),
     "How it is built": ("architecture", "performance", "benchmarks", "benchmarks_gpu"),
 }
 """Documents by subject; those that are not named come last."""

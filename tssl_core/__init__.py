@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tssl_core.architecture import Architecture, parse_architecture
-    from tssl_core.errors import ArchitectureError, BackendUnavailableError, ParameterError, TSSLError
+    from tssl_core.errors import ArchitectureError, BackendUnavailableError, ParameterError, PretrainedError, TSSLError
     from tssl_core.function import spiking_psc
     from tssl_core.losses import softmax_loss, spike_count_loss, spike_train_loss, van_rossum_loss
     from tssl_core.network import Network, SpikingNetwork
     from tssl_core.params import LIFParams, TSSLParams
+    from tssl_core.pretrained import Pretrained, load_pretrained, pretrained_networks
     from tssl_core.psc import constant_input_gain, psc_filter, spikes_from_psc, unfiltered
     from tssl_core.targets import filtered_train, of_true_class, target_psc, target_spike_train
 
@@ -24,13 +25,17 @@ __all__ = [
     "LIFParams",
     "Network",
     "ParameterError",
+    "Pretrained",
+    "PretrainedError",
     "SpikingNetwork",
     "TSSLError",
     "TSSLParams",
     "constant_input_gain",
     "filtered_train",
+    "load_pretrained",
     "of_true_class",
     "parse_architecture",
+    "pretrained_networks",
     "psc_filter",
     "softmax_loss",
     "spike_count_loss",
@@ -43,7 +48,7 @@ __all__ = [
     "van_rossum_loss",
 ]
 
-_MODULES = ("architecture", "errors", "function", "losses", "network", "params", "psc", "targets")
+_MODULES = ("architecture", "errors", "function", "losses", "network", "params", "pretrained", "psc", "targets")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,3 +15,7 @@ class ArchitectureError(TSSLError, ValueError):
 
 class BackendUnavailableError(TSSLError, RuntimeError):
     """A backend that was asked for by name and cannot run here."""
+
+
+class PretrainedError(TSSLError, RuntimeError):
+    """Weights that should have come with the package and are missing or damaged."""

@@ -15,6 +15,7 @@ from benchmarks.cli.options import (
     add_tracking_uri,
     add_training_options,
 )
+from benchmarks.defaults import DEFAULT_DT
 
 LISTED = ("studies", "methods", "datasets", "metrics")
 
@@ -26,6 +27,15 @@ class SyncOptions:
     study: str | None
     runs: Path
     tracking_uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Of ``tssl export-nir``."""
+
+    model: str
+    file: Path
+    dt: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +100,21 @@ def add_commands(subparsers: Any) -> None:
     add_runs(sync)
     add_tracking_uri(sync, "MLflow tracking URI")
     sync.set_defaults(command="benchmarks.cli.commands:sync_command", options=SyncOptions)
+
+    export = subparsers.add_parser(
+        "export-nir",
+        help="write a trained TSSL-BP network in NIR, which other libraries read",
+        epilog="example: tssl export-nir runs/runs/4f1d60c29be1a873/model network.nir",
+    )
+    export.add_argument("model", help="folder of a kept model (docs/mlflow.md), or a pretrained network's name")
+    export.add_argument("file", type=Path, help="where to write it; one that is there is replaced")
+    export.add_argument(
+        "--dt",
+        type=float,
+        default=DEFAULT_DT,
+        help="seconds a time step, as its reader has (default: %(default)s)",
+    )
+    export.set_defaults(command="benchmarks.export.command:export_command", options=ExportOptions)
 
     listing = subparsers.add_parser("list", help="what studies, methods, datasets and metrics there are")
     listing.add_argument("kind", nargs="?", choices=LISTED, help="only these")

@@ -1,5 +1,6 @@
 """A trained model in MLflow: its configuration and its weights, no pickled object; the code is this package."""
 
+import json
 import shutil
 import warnings
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from baselines.method import Model
-from benchmarks.config.run import RunConfig
+from baselines.method import Model, get_method
+from benchmarks.config.run import RunConfig, validate_run
+from benchmarks.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,6 +61,37 @@ def save_model(model: Model, example: Tensor, *, config: RunConfig, folder: Path
         pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "tssl-bp-suite"],
     )
     shutil.rmtree(data)
+
+
+def load_model(folder: Path) -> tuple[RunConfig, Model]:
+    """Build the network of a kept model and load its weights; nothing is unpickled.
+
+    Parameters
+    ----------
+    folder : Path
+        What `save_model` wrote, or a folder above it, such as that of the run, or the data in it.
+
+    Returns
+    -------
+    RunConfig, Model
+        What it was built from; on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    TrackingError
+        If there is none in the folder, or more than one.
+    """
+    found = sorted(path.parent for path in folder.rglob(CONFIG_FILE) if (path.parent / WEIGHTS_FILE).is_file())
+    if len(found) != 1:
+        raise TrackingError(
+            f"{folder} has {len(found)} kept models, expected one: `tssl run`, and `tssl sweep --log-model`, keep "
+            f"theirs in RUNS/STUDY/KEY/model" + "".join(f"\n  {path}" for path in found)
+        )
+    (data,) = found
+    config = validate_run(json.loads((data / CONFIG_FILE).read_text(encoding="utf-8")))
+    model = get_method(config.method).build(config.network_spec(), config.method_parameters())
+    model.load_state_dict(torch.load(data / WEIGHTS_FILE, map_location="cpu", weights_only=True))
+    return config, model.eval()
 
 
 def log_model(client: "MlflowClient", experiment: str, *, run_id: str, folder: Path) -> None:

@@ -1,15 +1,13 @@
 """What ``mlflow.pyfunc.load_model`` calls to load a model that `benchmarks.tracking.models` has saved."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from baselines.method import Model, get_method
-from benchmarks.config.run import validate_run
-from benchmarks.tracking.models import CONFIG_FILE, WEIGHTS_FILE
+from baselines.method import Model
+from benchmarks.tracking.models import load_model
 
 
 class ClassScores:
@@ -38,8 +36,4 @@ class ClassScores:
 
 def _load_pyfunc(data_path: str) -> ClassScores:
     """Build the network from its configuration and load its weights; nothing is unpickled."""
-    folder = Path(data_path)
-    config = validate_run(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-    model = get_method(config.method).build(config.network_spec(), config.method_parameters())
-    model.load_state_dict(torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True))
-    return ClassScores(model.eval())
+    return ClassScores(load_model(Path(data_path))[1])

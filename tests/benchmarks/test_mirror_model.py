@@ -15,7 +15,7 @@ from benchmarks.datasets.dataset import get_dataset
 from benchmarks.study.study import Study, cell_of
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs
-from benchmarks.tracking.models import save_model
+from benchmarks.tracking.models import load_model, save_model
 from benchmarks.tracking.served import _load_pyfunc
 from benchmarks.training.training import Training, prepare
 from tests.benchmarks.tracked import STUDY, config_of, locked, mlflow_runs
@@ -96,6 +96,7 @@ def test_a_pickled_object_in_place_of_weights_is_not_loaded(tmp_path: Path) -> N
     save_model(training.model, IMAGES[:2], config=config, folder=tmp_path / "model")
     (data,) = (path.parent for path in tmp_path.rglob("weights.pt"))
     assert _load_pyfunc(str(data)).predict(IMAGES.numpy()).shape == (50, 10)
+    assert load_model(tmp_path)[0] == config
     torch.save(training.model, data / "weights.pt")
     with pytest.raises(Exception, match="weights_only"):
         _load_pyfunc(str(data))
