@@ -30,8 +30,9 @@ STUDIES = {
     "time_steps": "How many time steps FashionMNIST needs, 400-400",
     "rivals": "All methods on FashionMNIST at 1 to 8 time steps, 400-400",
     "sequences": "Target spike sequences instead of classes, by small networks; nothing to download",
+    "sequences_factors": "Pieces of TSSL-BP's gradient on target spike sequences; nothing to download",
 }
-SMALL = ("sequences",)
+SMALL = ("sequences", "sequences_factors")
 """Studies whose networks train faster side by side."""
 
 MOST_JOBS = 4

@@ -9,9 +9,10 @@ from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import write_atomically
 from benchmarks.study.file import config_path, read_study
 from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions
+from reports.combining import combined
 from reports.compare import comparison, read_side
 from reports.kernel_times import kernel_times
-from reports.load import combined, results_from_csv, results_from_mlflow, results_from_runs
+from reports.load import results_from_csv, results_from_mlflow, results_from_runs, with_alignment
 from reports.recheck import Agreement, comparable, recheck
 from reports.selection import filter_runs, results_at
 from reports.writing import write_results, writing
@@ -29,6 +30,8 @@ def report_command(options: ReportOptions) -> int:
         results = combined([results, *(results_at(place, options.study) for place in options.also)])
     for condition in options.only:
         results = filter_runs(results, condition)
+    if options.alignment:
+        results = with_alignment(results, options.alignment)
     kernels = kernel_times(options.bench) if options.bench else None
     folder = options.output or DEFAULT_FOLDER / results.study
     write_results(results, folder, _title(options.study), kernels, latex=options.latex)

@@ -37,6 +37,8 @@ class _Claim(BaseModel):
         Datasets on which the same is looked at, beyond the paper: there is no verdict from them.
     run : str
         What has to be run to test it; empty if it is not the paper's.
+    lacking : str
+        Why it was not run, where it could not be.
     """
 
     model_config = STRICT
@@ -44,6 +46,7 @@ class _Claim(BaseModel):
     text: str = Field(min_length=1)
     elsewhere: list[str] = []
     run: str = ""
+    lacking: str = ""
 
     @property
     def places(self) -> list[Place]:

@@ -61,6 +61,7 @@ class ReportOptions(OutputOptions):
     runs: Path
     also: list[str]
     only: list[str]
+    alignment: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +127,12 @@ def add_commands(subparsers: Any) -> None:
         metavar="PLACE",
         help="more runs: a folder of records, perhaps of another machine, the folder of a report, or an MLflow "
         "tracking URI; may be repeated",
+    )
+    report.add_argument(
+        "--alignment",
+        type=Path,
+        metavar="CSV",
+        help="show where the gradient points, from python -m benchmarks.alignment",
     )
     add_choice(report)
     add_output(report)

@@ -14,9 +14,9 @@ from reports.ledger import answers_of, beyond, ledger
 from reports.load import Results
 from reports.model import Ledger, Note, Report, Section, Table
 from reports.published import METHOD, published_results
+from reports.sequences import factor_sections, sequence_sections, with_factors, with_target_trains
 from reports.statistics import ENOUGH, FEWEST
 from reports.tables.cells import without_constant
-from reports.tables.sequences import REFERENCE as SEQUENCE_REFERENCE
 from reports.titles import dataset_title, method_title, network_title
 from tssl_core.architecture import parse_architecture
 
@@ -30,7 +30,12 @@ ACCURACIES = {"accuracy_last": "last epoch", "accuracy_best": "best test epoch"}
 
 
 def report_of(
-    results: Results, *, title: str, figures: Sequence[Section] = (), sequence_figures: Sequence[Section] = ()
+    results: Results,
+    *,
+    title: str,
+    figures: Sequence[Section] = (),
+    sequence_figures: Sequence[Section] = (),
+    factor_figures: Sequence[Section] = (),
 ) -> Report:
     """Return the report of some results.
 
@@ -40,10 +45,11 @@ def report_of(
         What to report.
     title : str
         Headline.
-    figures, sequence_figures : sequence of Section
-        The figures of the runs that classify, and of those with target spike trains.
+    figures, sequence_figures, factor_figures : sequence of Section
+        The figures of the runs that classify, of those with target spike trains, and of a factorial among these.
     """
     trains, classes = with_target_trains(results), with_classes(results)
+    factors = with_factors(results)
     sections = []
     # What a reader has come for is on the first screen.
     if not classes.finished.empty:
@@ -52,16 +58,12 @@ def report_of(
     if results.finished.empty:
         sections.append(Section("Results", [Note("no_run_has_finished")]))
     if not trains.finished.empty:
-        sections += [*_sequences(trains.finished), *sequence_figures]
+        sections += [*sequence_sections(trains.finished), *sequence_figures]
+    sections += factor_sections(factors.runs, results.alignment, factor_figures)
     if not classes.finished.empty:
         sections += [_accuracy(classes.finished), *_comparisons(classes), _cost(classes), *figures[1:]]
     sections += [*_published(results), *_without_result(results), _environment(results.runs)]
     return Report(title, _provenance(results.runs), sections)
-
-
-def with_target_trains(results: Results) -> Results:
-    """Keep the runs whose outputs have target spike trains."""
-    return replace(results, runs=results.runs[results.runs["exact_match"].notna()])
 
 
 def with_classes(results: Results) -> Results:
@@ -113,15 +115,6 @@ def _answer(finished: pd.DataFrame) -> Section:
         title = f"{network_title(first)}, {first['epochs']} epochs"
         blocks.append(Table.of(tables.accuracy_matrix(group), title=title))
     return Section(ANSWER, [*blocks, Note("matrix")])
-
-
-def _sequences(finished: pd.DataFrame) -> Iterator[Section]:
-    summary = Table.of(tables.sequence_summary(finished), caption=Note("sequence_summary"))
-    each = Table.of(tables.sequence_table(finished), title="Each problem", caption=Note("sequences"))
-    yield Section("Target spike trains", [summary, each])
-    differences = tables.sequence_difference_table(finished)
-    note = Note("sequence_differences")
-    yield from _table_section(f"Differences from {method_title(SEQUENCE_REFERENCE)}", differences, note)
 
 
 def _accuracy(finished: pd.DataFrame) -> Section:

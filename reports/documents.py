@@ -19,9 +19,10 @@ from reports.ledger import answers_of, beyond, ledger
 from reports.load import LATE, Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
+from reports.real_recording import decision_table, saccade_table
 from reports.render import REPORT_FILE, write_report
+from reports.sequences import with_target_trains
 from reports.tables import (
-    accuracy_by_setting,
     accuracy_by_steps,
     comparison_table,
     cost_table,
@@ -49,9 +50,6 @@ OF_THE_PAPER = ("fashion_mnist_mlp", "mnist", "fashion_mnist_cnn", "cifar10")
 IN_ORDER = (*OF_THE_PAPER, "published", "nmnist_simulated", "time_steps", "ablation", "sequences")
 """Studies that docs/results.md shows first, in this order."""
 
-
-WHOLE_TRAINING = 100
-"""Epochs of the paper on FashionMNIST."""
 
 OF_ACCURACY = (
     "network",
@@ -121,8 +119,8 @@ def findings_blocks(studies: Studies) -> Blocks:
     """The tables that the findings are about."""
     own = pd.concat([studies[name].finished for name in (*OF_THE_PAPER, "published")])
     accuracy = comparison_table(own[own["method"].str.partition(":")[0] == METHOD])
-    stbp = studies["stbp_settings"].finished
-    methods = pd.concat([studies["fashion_mnist_mlp"].finished, stbp[stbp["epochs"] == WHOLE_TRAINING]])
+    settings = studies["ablation"].finished
+    methods = pd.concat([studies["fashion_mnist_mlp"].finished, settings[settings["method"] == "stbp"]])
     cost = cost_table(studies["fashion_mnist_mlp"].finished, studies["fashion_mnist_mlp"].layers)
     return {
         "accuracy": frame_to_markdown(accuracy[[*OF_ACCURACY]]),
@@ -132,10 +130,11 @@ def findings_blocks(studies: Studies) -> Blocks:
     }
 
 
-def methods_blocks(studies: Studies) -> Blocks:
-    """Methods by learning rate, over a whole training."""
-    finished = studies["learning_rates"].finished
-    return {name: frame_to_markdown(accuracy_by_setting(finished, f"accuracy_{name}")) for name in ("last", "best")}
+def simulated_blocks() -> Blocks:
+    """One real recording beside the simulated ones."""
+    folder = RENDERED / "nmnist_simulated"
+    tables = {"decisions": decision_table(folder), "saccades": saccade_table(folder)}
+    return {name: frame_to_markdown(table) for name, table in tables.items()}
 
 
 def measures_blocks() -> Blocks:
@@ -155,9 +154,9 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "README.md": readme_blocks,
     ROOT / "docs" / "results.md": results_blocks,
     ROOT / "docs" / "findings.md": findings_blocks,
-    ROOT / "docs" / "methods.md": methods_blocks,
     ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
     ROOT / "docs" / "protocol.md": lambda _: measures_blocks(),
+    ROOT / "docs" / "nmnist_simulated.md": lambda _: simulated_blocks(),
 }
 
 
@@ -168,7 +167,7 @@ def _tested(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
 def _show(results: Results) -> ShownStudy:
     finished = results.finished
     if finished["exact_match"].notna().any():
-        table = sequence_summary(finished)
+        table = sequence_summary(with_target_trains(results).finished)
     else:
         table = comparison_table(finished).drop(columns=[*NOT_SHOWN], errors="ignore")
     held_out = bool((finished["evaluate_on"] != "test").any())

@@ -117,4 +117,4 @@ def _title(claim: Claim, place: Place) -> str:
 
 def _not_run(claim: Claim, place: Place) -> LedgerLine:
     """Return the line of a claim that nothing on the paper's data and protocol tests."""
-    return LedgerLine(claim, _title(claim, place), Judgement(Verdict.NOT_RUN))
+    return LedgerLine(claim, _title(claim, place), Judgement(Verdict.NOT_RUN, reason=claim.lacking))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.alignment.columns import ALIGNMENT_COLUMNS
 from benchmarks.errors import TrackingError
 from benchmarks.tracking import (
     CONFIG_COLUMNS,
@@ -35,6 +36,7 @@ LATE = "accuracy_late"
 """Mean test accuracy of the last ten epochs, of a shorter training the last tenth. Made of epochs.csv, not written."""
 
 KERNELS_FILE = "kernels.csv"
+ALIGNMENT_FILE = "alignment.csv"
 KERNEL_COLUMNS = ["what", "time_steps", "neurons", "milliseconds", "threads", "processor"]
 KEY_AS_TEXT: Mapping[str, type] = {"run_key": str, "architecture": str}
 
@@ -65,6 +67,9 @@ class Results:
         See `reports.details.DETAILS`; empty where nothing is known.
     kernels : DataFrame
         See `reports.kernel_times`; of a machine, and not of the study. Empty if it was not measured.
+    alignment : DataFrame
+        What `benchmarks.alignment` wrote, a row a network, noise, layer, place and setting of the gradient. Empty if it
+        was not measured.
     """
 
     study: str
@@ -77,6 +82,7 @@ class Results:
     output_rasters: pd.DataFrame = field(default_factory=partial(empty, "output_rasters"))
     raster: pd.DataFrame = field(default_factory=partial(empty, "raster"))
     kernels: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=KERNEL_COLUMNS))
+    alignment: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=[*ALIGNMENT_COLUMNS]))
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -98,7 +104,7 @@ class Results:
     def write(self, folder: Path) -> None:
         """Write the tables into `folder`, and a list of them; of details only those that there are."""
         tables = {RUNS_FILE: self.runs.drop(columns=LATE), EPOCHS_FILE: self.epochs, ANYTIME_FILE: self.anytime}
-        for name in (*DETAILS, "kernels"):
+        for name in (*DETAILS, "kernels", "alignment"):
             table, path = getattr(self, name), folder / f"{name}.csv"
             if table.empty:
                 path.unlink(missing_ok=True)
@@ -198,29 +204,20 @@ def results_from_csv(folder: Path, study: str) -> Results:
             if problem := problem_of_rasters(name, details[name]):
                 raise ReportError(f"{path} {problem}; restore it, or write the report again: tssl report {study}")
     results = _results(study, runs, epochs, anytime, details)
-    path = folder / KERNELS_FILE
-    return replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS))) if path.exists() else results
+    if (path := folder / KERNELS_FILE).exists():
+        results = replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS)))
+    return with_alignment(results, path) if (path := folder / ALIGNMENT_FILE).exists() else results
 
 
-def combined(parts: Sequence[Results]) -> Results:
-    """Take the runs of several stores or reports as those of one study, the first one's.
+def with_alignment(results: Results, path: Path) -> Results:
+    """Put beside runs what `benchmarks.alignment` wrote.
 
-    Of a configuration that several have, the run in the last one that has it finished counts.
+    Raises
+    ------
+    ReportError
+        If it is no such file.
     """
-    place: dict[str, int] = {}
-    for finished in (False, True):
-        for number, part in enumerate(parts):
-            keys = part.runs.loc[(part.runs["status"] == "finished") == finished, "run_key"]
-            place |= dict.fromkeys(keys, number)
-    chosen = [part.select(part.runs["run_key"].map(place) == number) for number, part in enumerate(parts)]
-    tables = {name: _joined([getattr(part, name) for part in chosen]) for name in ("runs", *TABLES)}
-    runs, epochs, anytime = (tables.pop(name) for name in ("runs", "epochs", "anytime"))
-    return replace(_results(parts[0].study, runs, epochs, anytime, tables), kernels=parts[0].kernels)
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables below each other; one without rows says nothing of its columns' types."""
-    return pd.concat([table for table in tables if not table.empty] or tables[:1], ignore_index=True)
+    return replace(results, alignment=_read_csv(path, set(ALIGNMENT_COLUMNS), {}))
 
 
 def _read_csv(path: Path, required: set[str], types: Mapping[str, type] = KEY_AS_TEXT) -> pd.DataFrame:

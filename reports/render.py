@@ -4,13 +4,15 @@ import base64
 import json
 from pathlib import Path
 
-from reports.contents import environment_facts, report_of, with_classes, with_target_trains
+from reports.contents import environment_facts, report_of, with_classes
+from reports.figures.factorial import draw_factor_figures
 from reports.figures.gallery import draw_figures
 from reports.figures.sequence_gallery import draw_sequence_figures
 from reports.latex import LATEX_FILE, report_to_latex
 from reports.load import Results
 from reports.markdown import figures_in
 from reports.model import Picture
+from reports.sequences import with_factors, with_target_trains
 from reports.templating import report_to_html, report_to_markdown
 
 REPORT_FILE, PAGE_FILE, ENVIRONMENT_FILE = "report.md", "report.html", "environment.json"
@@ -49,6 +51,7 @@ def write_report(results: Results, folder: Path, *, title: str, latex: bool = Fa
         title=title,
         figures=draw_figures(with_classes(results), folder),
         sequence_figures=draw_sequence_figures(with_target_trains(results), folder),
+        factor_figures=draw_factor_figures(with_factors(results), folder),
     )
     environment = json.dumps(environment_facts(results.runs), indent=2)
     (folder / ENVIRONMENT_FILE).write_text(f"{environment}\n", encoding="utf-8")

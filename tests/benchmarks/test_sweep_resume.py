@@ -28,7 +28,8 @@ from benchmarks.tracking.environment import computing_files, describe_environmen
 from benchmarks.training.checkpoints import RunCheckpoints, read_checkpoint
 from benchmarks.training.epoch_steps import EpochSteps
 from benchmarks.training.training import Training
-from reports.load import combined, results_from_runs
+from reports.combining import combined
+from reports.load import results_from_runs
 from reports.selection import results_at
 from tests.benchmarks.numbers import numbers_of
 from tests.benchmarks.tracked import mlflow_runs

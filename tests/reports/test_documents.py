@@ -55,7 +55,7 @@ def test_the_tables_of_a_committed_report_are_what_its_results_give(folder: Path
     assert without_figures(again) == without_figures(text), "run: python -m reports.documents"
 
 
-@pytest.mark.parametrize("name", ["mnist_converted", "sequences"])
+@pytest.mark.parametrize("name", ["digits", "sequences"])
 @pytest.mark.usefixtures("blank_figures")
 def test_a_committed_report_written_again_is_the_same(name: str, tmp_path: Path) -> None:
     folder = RENDERED / name
@@ -70,6 +70,12 @@ def test_a_committed_report_written_again_is_the_same(name: str, tmp_path: Path)
 def test_a_committed_report_shows_all_figures_that_lie_beside_it(folder: Path) -> None:
     beside = {path.name for path in folder.iterdir() if path.suffix in (".png", ".svg", ".gif")}
     assert beside == figures_in((folder / REPORT_FILE).read_text(encoding="utf-8"))
+
+
+def test_reports_are_few_and_the_first_line_of_each_says_what_it_is_for() -> None:
+    titles = {name: title_of(folder) for name, folder in committed_folders().items()}
+    assert len(titles) <= 10
+    assert {name for name, title in titles.items() if ": " not in title} == set()
 
 
 def test_every_committed_study_is_in_the_results_with_its_command(studies: Studies, results: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.errors import TrackingError
 from reports.cli import main
-from reports.load import ReportError, combined, results_from_csv
+from reports.combining import combined
+from reports.load import ReportError, results_from_csv
 from reports.selection import filter_runs, results_at
 from tests.reports.made import results_of, run_row
 

@@ -1,0 +1,1 @@
+"""How far the parts of TSSL-BP's gradient point where a smoothed loss falls: ``python -m benchmarks.alignment``."""
