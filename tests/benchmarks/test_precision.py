@@ -21,7 +21,8 @@ from benchmarks.platform.precision import HALF, LOSS_SCALE, Precision, choose_pr
 from benchmarks.study.study import load_study
 from benchmarks.sweep.site import Site
 from benchmarks.tracking import Runs, run_row
-from benchmarks.training.training import make_optimizer, prepare, train_step
+from benchmarks.training.optimisation import make_optimizer, train_step
+from benchmarks.training.training import prepare
 from tests.benchmarks.numbers import SWEEP, write_study
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

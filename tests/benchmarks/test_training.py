@@ -25,8 +25,9 @@ from benchmarks.metrics.counting.spikes import ActivityMeter
 from benchmarks.metrics.metric import Metric, column_names
 from benchmarks.metrics.spike_trains import SpikeTrains
 from benchmarks.results import EpochResult, RunResult
+from benchmarks.training.optimisation import make_optimizer, not_finite, train_step
 from benchmarks.training.seeding import generator_for, seed_for
-from benchmarks.training.training import Training, make_optimizer, not_finite, prepare, train_step, widest_layer
+from benchmarks.training.training import Training, prepare, widest_layer
 from tests.benchmarks.measured import computed_in
 from tests.benchmarks.metrics.made import Fixed
 
