@@ -1,6 +1,7 @@
 """Accuracy of each cell, beside what was published, and as methods by T."""
 
 from math import inf, isinf
+from typing import Any
 
 import pandas as pd
 from pandas.api.typing import SeriesGroupBy
@@ -87,7 +88,7 @@ def accuracy_matrix(finished: pd.DataFrame) -> pd.DataFrame:
     return _under_their_titles(texts.where(~best, STAR + " " + texts).loc[order])
 
 
-def _by_steps(finished: pd.DataFrame, metric: str) -> SeriesGroupBy:
+def _by_steps(finished: pd.DataFrame, metric: str) -> "SeriesGroupBy[Any, Any]":
     """An accuracy by method, as cells that differ in more than T cannot share a row, and by T, infinite for none."""
     labelled = label_methods_by_setting(finished)
     steps = labelled["time_steps"].astype(float).where(labelled["method"].map(is_spiking), inf)
