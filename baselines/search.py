@@ -59,6 +59,3 @@ Space: TypeAlias = Mapping[str, Range | Choice]
 
 LEARNING_RATE = Range(5e-5, 1e-2)
 """Of every method."""
-
-MOST_PARAMETERS = 3
-"""That a method may have searched beside the learning rate, so that equal budgets are equal chances."""

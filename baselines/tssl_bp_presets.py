@@ -17,9 +17,6 @@ _GRADIENT_OF_2020 = {
 }
 """A whole layer that spikes in at most a tenth of all steps takes the surrogate; an intra-neuron term comes on top."""
 
-PUBLISHED = ("single-filter", "paper-2020-06", "paper-2020-09", "code-2020-10", "warm-up")
-"""Presets that are versions of the method as its authors published or described it; the others are single changes."""
-
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # The paper's text, and the code until 87a678f of 29 October 2020, filter the target once.
     "single-filter": {"filter_passes": 1},

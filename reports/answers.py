@@ -63,7 +63,9 @@ class Answer:
 
 def answers(claim: Claim, finished: pd.DataFrame) -> Iterator[Answer]:
     """Answer a question as far as finished runs can, for each dataset and network that it concerns."""
-    yield from _ANSWERS[type(claim)](claim, finished[finished["dataset"].map(claim.concerns).astype(bool)])
+    concerned = finished[finished["dataset"].map(claim.concerns).astype(bool)]
+    if not concerned.empty:
+        yield from _ANSWERS[type(claim)](claim, concerned)
 
 
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Answer]:
@@ -121,10 +123,13 @@ def _bound(claim: BoundClaim, finished: pd.DataFrame) -> Iterator[Answer]:
 
 def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Answer]:
     """Set the method beside another at the smallest T from `FEW_STEPS` on that both have, else at one below."""
+    rivals = finished[finished["method"] == claim.than]
+    if rivals.empty:
+        return
     settings = distinguishing_settings(finished)
 
     def answer(ours: pd.DataFrame) -> Answer | None:
-        others = on_equal_terms(finished[finished["method"] == claim.than], ours)
+        others = on_equal_terms(rivals, ours)
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
             own = select_main_setting(ours[ours["time_steps"] == steps])
             theirs = select_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import pandas as pd
 
@@ -221,7 +222,8 @@ def settings_of(cell: pd.DataFrame) -> Mapping[str, str] | None:
     return None if pd.isna(text) else settings_in(text)
 
 
-def settings_in(config: str) -> dict[str, str]:
+@cache
+def settings_in(config: str) -> Mapping[str, str]:
     """Read the column of configurations: dotted names and values as text, without those that have their own column.
 
     What there was not yet when the run was made is at its default.

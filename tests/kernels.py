@@ -7,8 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.interpreter import prepare_once
 from tssl_core.kernels.native import Library
 from tssl_core.kernels.scan import Scan
+
+if not torch.cuda.is_available():
+    prepare_once()
 
 COPIES = ("cpu", "cpu with AVX2", "cpu of any kind", "triton")
 DEVICES = {"cpu": "cpu", "triton": "cuda" if torch.cuda.is_available() else "cpu"}

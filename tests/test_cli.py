@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -159,24 +158,6 @@ def test_unknown_datasets_and_sources_are_refused_with_the_known_ones(
 ) -> None:
     assert expected in refusal(capsys, "data", *arguments, "--data-root", str(tmp_path / "root"))
     assert not (tmp_path / "root").exists()
-
-
-def test_the_plain_command_trains_without_mlflow(tmp_path: Path) -> None:
-    # MLflow is made impossible to import, as on a machine that lacks it.
-    (tmp_path / "mlflow.py").write_text("raise ImportError('no MLflow here')")
-    sweep = ["sweep", "digits", *SMOKE, "--only", "method=tssl_bp", "--tracking-uri"]
-    program = f"""
-import sys
-sys.path.insert(0, ".")
-from benchmarks.cli.main import main
-print("with tracking off:", main([*{sweep}, "off"]))
-print("with MLflow:", main([*{sweep}, "sqlite:///x.db"]))
-"""
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "finished\nwith tracking off: 0\nwith MLflow: 2\n" in done.stdout
-    assert done.stderr.startswith("tssl: error: MLflow is not installed")
 
 
 def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from benchmarks.config.run import OptimizerConfig
 from benchmarks.micro.test_step import STEPS, batch_of, gradients, model_of
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.platform.denormals import denormals_as_zero
-from benchmarks.training.training import make_optimizer, train_step
+from benchmarks.training.optimisation import make_optimizer, train_step
 
 CERTAINTY = 90.0
 """Standard deviation of the logits: wrong classes get e^-90, about 1e-39."""

@@ -22,7 +22,8 @@ from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
 from benchmarks.platform.determinism import choose_deterministic_kernels
 from benchmarks.platform.precision import HALF, Precision, choose_precision, loss_scale
-from benchmarks.training.training import make_optimizer, placed, train_step
+from benchmarks.training.optimisation import make_optimizer, train_step
+from benchmarks.training.training import placed
 from tssl_core import reference, spiking_psc
 from tssl_core.kernels import SPIKING_PSC, resolve
 from tssl_core.kernels.fusion import NOTHING, Fusion, Pooling, composed

@@ -19,7 +19,7 @@ from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.micro.checks import check_network, check_neuron
 from benchmarks.micro.peers import PEERS, Peer, SpikeCountModel
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.training.training import make_optimizer, train_step
+from benchmarks.training.optimisation import make_optimizer, train_step
 from tssl_core import LIFParams, spiking_psc
 
 SUITE = "suite"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from baselines.method import Model, NetworkSpec, get_method
 from benchmarks.config.run import OptimizerConfig
 from benchmarks.micro.timing import interleaved_medians, record
-from benchmarks.training.training import make_optimizer, train_step
+from benchmarks.training.optimisation import make_optimizer, train_step
 from tssl_core import parse_architecture
 from tssl_core.architecture import InputShape
 from tssl_core.kernels import scan

@@ -55,7 +55,7 @@ def precision_on(device: torch.device, asked: Precision) -> Precision:
 
 
 def loss_scale(precision: Precision) -> float:
-    """Factor of the loss, see `benchmarks.training.training.train_step`."""
+    """Factor of the loss, see `benchmarks.training.optimisation.train_step`."""
     return LOSS_SCALE.get(precision, 1.0)
 
 

@@ -1,9 +1,13 @@
 """Accuracy of each cell, beside what was published, and as methods by T."""
 
+from math import inf, isinf
+from typing import Any
+
 import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 
 from baselines.method import is_spiking
-from reports.cells import CELL, percent
+from reports.cells import percent
 from reports.load import LATE
 from reports.published import Published, published_for
 from reports.settings import VALUE, label_methods_by_setting, varied_setting
@@ -64,22 +68,9 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
     DataFrame
         A row a method; empty if the methods that spike have only one T.
     """
-    spiking = finished["method"].map(is_spiking)
-    steps = sorted(finished.loc[spiking, "time_steps"].unique())
-    if len(steps) < 2:
+    if finished.loc[finished["method"].map(is_spiking), "time_steps"].nunique() < 2:
         return pd.DataFrame()
-    rows: dict[str, dict[str, str]] = {}
-    # Cells that differ in more than T cannot share a row.
-    for key, runs in label_methods_by_setting(finished).groupby(CELL, sort=True, dropna=False):
-        cell = dict(zip(CELL, key, strict=True))
-        name = str(cell["method"])
-        column = f"T = {cell['time_steps']}" if is_spiking(name) else "no T"
-        rows.setdefault(name, {})[column] = percent(runs[metric])
-    columns = [f"T = {value}" for value in steps] + ([] if spiking.all() else ["no T"])
-    return pd.DataFrame(
-        {"method": method_title(name), **{column: row.get(column, NOTHING) for column in columns}}
-        for name, row in rows.items()
-    )
+    return _under_their_titles(_by_steps(finished, metric).agg(percent).unstack())
 
 
 def accuracy_matrix(finished: pd.DataFrame) -> pd.DataFrame:
@@ -90,17 +81,23 @@ def accuracy_matrix(finished: pd.DataFrame) -> pd.DataFrame:
     finished : DataFrame
         Finished runs on equal terms.
     """
-    labelled = label_methods_by_setting(finished)
-    spiking = labelled["method"].map(is_spiking)
-    column = ("T = " + labelled["time_steps"].astype(str)).where(spiking, "no T")
-    cells = labelled.assign(column=column).groupby(["method", "column"], sort=True)["accuracy_last"]
+    cells = _by_steps(finished, "accuracy_last")
     means, texts = cells.mean().unstack(), cells.agg(percent).unstack()
     best = means.round(4).eq(means.round(4).max())
-    texts = texts.where(~best, STAR + " " + texts).fillna(NOTHING)
-    columns = [f"T = {steps}" for steps in sorted(labelled.loc[spiking, "time_steps"].unique())]
     order = means.max(axis=1).sort_values(ascending=False, kind="stable").index
-    table = texts.loc[order, [*columns, *(["no T"] if not spiking.all() else [])]]
-    return table.rename(index=method_title).rename_axis("method").reset_index()
+    return _under_their_titles(texts.where(~best, STAR + " " + texts).loc[order])
+
+
+def _by_steps(finished: pd.DataFrame, metric: str) -> "SeriesGroupBy[Any, Any]":
+    """An accuracy by method, as cells that differ in more than T cannot share a row, and by T, infinite for none."""
+    labelled = label_methods_by_setting(finished)
+    steps = labelled["time_steps"].astype(float).where(labelled["method"].map(is_spiking), inf)
+    return labelled.groupby(["method", steps], sort=True)[metric]
+
+
+def _under_their_titles(table: pd.DataFrame) -> pd.DataFrame:
+    named = table.rename(index=method_title, columns=lambda steps: "no T" if isinf(steps) else f"T = {steps:.0f}")
+    return named.fillna(NOTHING).rename_axis("method").rename_axis(columns=None).reset_index()
 
 
 def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from reports.cells import PROBLEM, count_in_words
 from reports.statistics import paired_difference
-from reports.tables.cells import NOTHING, cells_of, number, share, without_constant, without_empty
+from reports.tables.cells import NOTHING, about, cells_of, number, share, without_constant, without_empty
 from reports.titles import learns_random_trains, method_title
 
 EQUAL_PROBLEM = [*PROBLEM, "protocol", "epochs"]
@@ -39,12 +39,12 @@ def sequence_table(finished: pd.DataFrame) -> pd.DataFrame:
         Finished runs with target spike trains.
     """
     rows = []
-    for about, runs in cells_of(finished):
+    for what, runs in cells_of(finished):
         values = {title: show(runs[metric]) for title, (metric, show) in COLUMNS.items()}
         first = runs.iloc[0]
         patterns = f"{first['patterns']:.0f}"
         order = [*(first[key] for key in EQUAL_PROBLEM), runs["van_rossum"].mean()]
-        row: dict[str, object] = {**about, "settings": NOTHING, "patterns": patterns, **values}
+        row: dict[str, object] = {**what, "settings": NOTHING, "patterns": patterns, **values}
         rows.append((row, order))
     rows.sort(key=lambda row: row[1])
     table = without_empty(pd.DataFrame([row for row, _ in rows]))
@@ -92,18 +92,15 @@ def sequence_difference_table(finished: pd.DataFrame, reference: str = REFERENCE
     rows = []
     for _, runs in finished.groupby(EQUAL_PROBLEM, sort=True):
         theirs = runs[runs["method"] == reference]
-        for method, ours in runs.groupby("method", sort=True):
-            distance = paired_difference(ours, theirs, "van_rossum")
-            exact = paired_difference(ours, theirs, "exact_trains")
-            if method != reference and distance is not None and exact is not None:
-                about = next(cells_of(ours))[0]
+        for _, ours in runs[runs["method"] != reference].groupby("method", sort=True):
+            distance, exact = (paired_difference(ours, theirs, name) for name in ("van_rossum", "exact_trains"))
+            if distance is not None and exact is not None:
+                what = about(ours.iloc[0])
                 rows.append(
                     {
-                        "dataset": about["dataset"],
-                        "network": about["network"],
-                        "T": about["T"],
+                        **{key: what[key] for key in ("dataset", "network", "T")},
                         "patterns": f"{ours['patterns'].iloc[0]:.0f}",
-                        "method": method_title(str(method)),
+                        "method": what["method"],
                         "n": distance.n,
                         "van Rossum": str(distance),
                         "exact trains, points": str(exact.times(100)),

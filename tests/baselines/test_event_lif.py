@@ -68,7 +68,7 @@ TAU_M, TAU_S, DURATION = 2.0, 0.5, 2.5
 INPUTS = ((0.25,), (0.75,), (1.0,))
 STEPS = (32, 64, 128, 256)
 """Steps in a unit of time."""
-FINE = 8192
+FINE = 6144
 
 
 def response(time: float) -> float:

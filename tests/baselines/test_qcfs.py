@@ -20,7 +20,8 @@ from benchmarks.config.run import validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.samples.split import ImageSplit
 from benchmarks.metrics.accuracy import accuracy
-from benchmarks.training.training import Training, make_optimizer, prepare
+from benchmarks.training.optimisation import make_optimizer
+from benchmarks.training.training import Training, prepare
 from tssl_core import ParameterError
 
 CPU = torch.device("cpu")

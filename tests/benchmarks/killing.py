@@ -46,7 +46,7 @@ def end(child: int, moment: Callable[[], bool] = lambda: False) -> int:
             return os.waitstatus_to_exitcode(status)
         if moment() or time.monotonic() - start > PATIENCE:
             os.kill(child, signal.SIGKILL)
-        time.sleep(0.001)
+        time.sleep(0.003)
 
 
 def after(seconds: float) -> Callable[[], bool]:

@@ -17,7 +17,7 @@ from benchmarks.sweep.estimate import CellCost, Estimate, Speed, estimate_runs, 
 from benchmarks.sweep.plan import PlannedRun
 from benchmarks.sweep.standing import Standing
 from benchmarks.tracking import Runs
-from benchmarks.training.training import train_step
+from benchmarks.training.optimisation import train_step
 from tests.benchmarks.numbers import SWEEP, write_study
 
 HERE = Execution(device="cpu")

@@ -62,12 +62,15 @@ def test_a_sweep_does_not_wait_for_a_locked_store_and_says_how_to_bring_it_up_to
     assert_arrived(store, runs)
 
 
-def test_what_a_locked_store_lacks_comes_when_it_is_free_again_while_the_sweep_goes_on(store: str, runs: Runs) -> None:
+def test_what_a_locked_store_lacks_comes_when_it_is_free_again_while_the_sweep_goes_on(
+    store: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mirror = Mirror(store)
     with mirror.following(runs, STUDY):
         with locked(store):
             log_run(runs, config_of(seed=0))
             time.sleep(0.3)
+        monkeypatch.setattr("benchmarks.tracking.sqlite_store.LOCK_SECONDS", 20.0)  # who looks may meet who writes
         log_run(runs, config_of(seed=1))
         deadline = time.monotonic() + 20
         while len(mlflow_runs(mirror)) < 2 and time.monotonic() < deadline:

@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.cli.main import main
 from benchmarks.config.run import validate_run
 from benchmarks.executors.executor import Outcome
 from benchmarks.study.study import Cell
@@ -20,7 +19,6 @@ from benchmarks.sweep.standing import Standing
 from benchmarks.sweep.voice import CLEAR, SILENCE, Voice
 from benchmarks.tracking import Runs
 
-ROOT = Path(__file__).parents[2]
 STUDY = "made"
 DONE = Outcome("finished", "")
 
@@ -140,18 +138,17 @@ def test_on_a_terminal_one_line_is_drawn_over_and_what_is_said_stays_above(
     assert printed.err.endswith(CLEAR)
 
 
-def test_a_long_run_is_never_silent(tmp_path: Path) -> None:
+def test_a_long_run_is_never_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = '[run]\ndataset = "digits"\narchitecture = "12"\nepochs = 20\n[grid]\nmethod = ["ann"]\nseed = [0, 1]\n'
     (tmp_path / "long.toml").write_text('name = "long"\ntitle = "Long"\n' + study)
-    program = (
-        "import sys; from benchmarks.sweep import voice; voice.SILENCE = voice.REDRAW = 0.2\n"
-        "from benchmarks.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    )
-    typed = ["sweep", "long.toml", "--jobs", "2", "--device", "cpu", "--tracking-uri", "off", "--no-estimate"]
-    command = [sys.executable, "-c", program, *typed]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    told = re.findall(r"ann seed=\d digits 12: epoch (\d+) of 20, loss [\d.]+, [\d.]+%.*; about .* left", done.stdout)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "SILENCE", 0.1)
+    monkeypatch.setattr(module, "REDRAW", 0.1)
+    assert main(["sweep", "long.toml", "--device", "cpu", "--tracking-uri", "off", "--no-estimate"]) == 0
+    printed = capsys.readouterr().out
+    told = re.findall(r"ann seed=\d digits 12: epoch (\d+) of 20, loss [\d.]+, [\d.]+%.*; about .* left", printed)
     assert told
     assert all(0 < int(epoch) <= 20 for epoch in told)
-    assert not re.search(r"\b0 s left", done.stdout)
+    assert not re.search(r"\b0 s left", printed)

@@ -25,7 +25,8 @@ from benchmarks.sweep.site import load_data
 from benchmarks.tasks.sequences import raster_epochs
 from benchmarks.tracking import Runs, epoch_rows, records_in_mlflow, run_row
 from benchmarks.training.epoch_steps import draw_epoch
-from benchmarks.training.training import Training, prepare, train_step
+from benchmarks.training.optimisation import train_step
+from benchmarks.training.training import Training, prepare
 from tests.benchmarks.measured import computed, computed_in
 from tests.benchmarks.numbers import numbers_of
 from tssl_core import parse_architecture, psc_filter, van_rossum_loss

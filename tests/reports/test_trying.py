@@ -2,13 +2,14 @@
 
 import json
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import baselines.method
+import benchmarks.datasets.dataset
 from benchmarks.config.run import RunConfig
 from benchmarks.study.study import Study
 from benchmarks.sweep.estimate import CellCost, Estimate, Speed
@@ -52,7 +53,7 @@ def test_my_method_gets_its_rank_among_runs_that_do_not_run_again(
     method_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = method_file.with_name("rows.csv")
-    few = ["--only", "time_steps=2", "--set", "epochs=2", "--jobs", "2", "--output", str(rows)]
+    few = ["--only", "time_steps=2", "--set", "epochs=2", "--output", str(rows)]
     assert main(["try", str(method_file), *TRY, *few]) == 0
     printed = capsys.readouterr().out
     (study,) = Runs().studies()
@@ -79,7 +80,7 @@ def test_my_method_gets_its_rank_among_runs_that_do_not_run_again(
 
 def test_a_changed_file_is_a_method_of_its_own_and_the_same_one_is_not_trained_again(method_file: Path) -> None:
     typed = ["try", str(method_file), *TRY, "--only", "time_steps=2", "--only", "seed=0", "--set", "epochs=1"]
-    assert main(typed) == 0
+    assert main([*typed, "--jobs", "2"]) == 0, "a worker has it, too"
     (first,) = Runs().studies()
     (record,) = Runs().records(first)
     assert main(typed) == 0
@@ -140,14 +141,28 @@ def refused_afterwards(typed: list[str]) -> bool:
     return main(["run", *typed, "--tracking-uri", "off"]) == 2
 
 
-def test_an_installed_package_offers_methods_datasets_and_studies(tmp_path: Path) -> None:
+@pytest.fixture
+def looked_for_anew() -> Iterator[None]:
+    """Behave like a process that has not looked for methods and datasets yet."""
+    caches = (baselines.method._found, benchmarks.datasets.dataset._found)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("looked_for_anew")
+def test_an_installed_package_offers_methods_datasets_and_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     package = tmp_path / "site" / "my_package"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "plugins.py").write_text(example("class MyMethod(Method)") + "\n\n" + example("class Stripes(Dataset)"))
     (package / "my_study.toml").write_text(
         'name = "my_study"\ntitle = "Mine"\n[run]\ndataset = "stripes"\narchitecture = "10"\nepochs = 1\n'
-        '[grid]\nmethod = ["my_method"]\nseed = [0, 1]\n'
+        '[grid]\nmethod = ["my_method"]\n'
     )
     info = tmp_path / "site" / "my_package-1.0.dist-info"
     info.mkdir()
@@ -155,19 +170,15 @@ def test_an_installed_package_offers_methods_datasets_and_studies(tmp_path: Path
     (info / "entry_points.txt").write_text(
         "[tssl_bp_suite.plugins]\nanything = my_package.plugins\n[tssl_bp_suite.studies]\nmy_study = my_package\n"
     )
-
-    def tssl(*arguments: str) -> str:
-        program = "import sys; from reports.cli import main; sys.exit(main(sys.argv[1:]))"
-        command = [sys.executable, "-c", program, *arguments]
-        environment = {"PYTHONPATH": f"{ROOT}:{tmp_path / 'site'}", "PATH": ""}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    listed = tssl("list")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
     for line in ("my_study ", "my_method ", "stripes "):
         assert re.search(rf"^  {line}", listed, re.MULTILINE)
-    swept = tssl("sweep", "my_study", "--jobs", "2", "--device", "cpu", "--tracking-uri", "off", "--no-estimate")
-    assert "study my_study: 2 finished" in swept
+    in_a_worker = ["--jobs", "2", "--device", "cpu", "--tracking-uri", "off", "--no-estimate"]
+    assert main(["sweep", "my_study", *in_a_worker]) == 0
+    assert "study my_study: 1 finished" in capsys.readouterr().out
 
 
 def test_the_protocol_is_what_the_runs_of_a_report_have_in_common() -> None:

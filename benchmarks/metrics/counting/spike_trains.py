@@ -4,8 +4,6 @@ Trains are given in time steps, ``[T, N]``: N pairs of trains side by side, all 
 measure; tests hold the two distances to those of elephant, a library for the analysis of spike trains.
 """
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,11 +13,6 @@ from benchmarks.datasets.samples.sequences import SequenceRule
 
 Trains = NDArray[np.bool_]
 """Spike trains, ``[T, N]``."""
-
-
-def continuous_time_constant(tau: float) -> float:
-    """Time constant of the exponential that the PSC kernel, ``(1 - 1/tau)^k``, has at whole time steps."""
-    return -1 / math.log(1 - 1 / tau)
 
 
 def van_rossum_embedding(time_steps: int, tau: float) -> Tensor:

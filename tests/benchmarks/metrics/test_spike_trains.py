@@ -1,5 +1,7 @@
 """Distances of spike trains are those of elephant, and distances at all; spikes are matched as well as can be."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,6 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from benchmarks.datasets.samples.sequences import SequenceRule
 from benchmarks.metrics.counting.spike_trains import (
-    continuous_time_constant,
     matched_spikes,
     nearest_train,
     sequence_measures,
@@ -57,7 +58,8 @@ def test_distances_are_those_of_elephant(steps: int) -> None:
                 neo.SpikeTrain(np.flatnonzero(train[:, pair]) * pq.ms, t_stop=steps * pq.ms)
                 for train in (first, second)
             ]
-            constant = continuous_time_constant(tau) * pq.ms
+            # Of the exponential that the PSC kernel, (1 - 1/tau)^k, has at whole time steps.
+            constant = -1 / math.log(1 - 1 / tau) * pq.ms
             theirs = (
                 dissimilarity.van_rossum_distance(trains, time_constant=constant)[0, 1],
                 dissimilarity.victor_purpura_distance(trains, cost_factor=cost / pq.ms)[0, 1],
