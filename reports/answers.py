@@ -86,14 +86,15 @@ def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Answer]:
             others=tuple((row, _less(runs, row)) for row in claim.other_rows),
         )
 
-    first, *rest = (answer(name, runs) for name, runs in found.items())
+    first, *rest = found.items()
     beside = [
-        f"{name}: {percent(runs[BEST])}, {_less(runs, claim.published)}" for name, runs in list(found.items())[1:]
+        f"{name}: {percent(runs[BEST])}, {_less(runs, claim.published)}"
+        for name, runs in rest
+        if is_of_the_paper(claim, runs)
     ]
-    of_the_paper = [text for one, text in zip(rest, beside, strict=True) if one.of_the_paper]
-    yield replace(first, note="; ".join(of_the_paper))
+    yield replace(answer(*first), note="; ".join(beside))
     # What is not of the paper has no verdict, and a line of its own beyond it.
-    yield from (one for one in rest if not one.of_the_paper)
+    yield from (answer(name, runs) for name, runs in rest if not is_of_the_paper(claim, runs))
 
 
 def _less(runs: pd.DataFrame, row: Published) -> Difference:

@@ -29,7 +29,8 @@ def version_of(cell: pd.DataFrame) -> Version | None:
     """
     first = cell.iloc[0]
     version, settings = _configurations().get((first["dataset"], first["architecture"], first["method"]), (None, None))
-    return version if version is not None and _but_precision(settings_of(cell)) == settings else None
+    own = settings_of(cell)
+    return version if own is not None and _but_precision(own) == settings else None
 
 
 @cache
@@ -38,11 +39,9 @@ def _configurations() -> Mapping[Key, tuple[Version, Mapping[str, str]]]:
     for run in published_runs({}):
         version = published().versions[run.pop("labels")["version"]]
         row = config_row(validate_run(run).model_dump(mode="json"))
-        settings = _but_precision(settings_in(row[CONFIG]))
-        assert settings is not None
-        found[row["dataset"], row["architecture"], row["method"]] = version, settings
+        found[row["dataset"], row["architecture"], row["method"]] = version, _but_precision(settings_in(row[CONFIG]))
     return found
 
 
-def _but_precision(settings: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    return None if settings is None else {name: value for name, value in settings.items() if name != "precision"}
+def _but_precision(settings: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in settings.items() if name != "precision"}

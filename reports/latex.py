@@ -2,11 +2,11 @@
 
 import re
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.contents import ACCURACY, ANSWER, CLAIMS
 from reports.model import Ledger, Report, Table
+from reports.templating import make_environment
 
 LATEX_FILE = "tables.tex"
 
@@ -38,14 +38,6 @@ def escape_latex(value: object) -> Markup:
 
 def report_to_latex(report: Report) -> str:
     """Return a report's main tables, each a ``table`` with a caption; needs the packages adjustbox and booktabs."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        finalize=escape_latex,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tables = [
         (f"{section.title}: {block.title}" if isinstance(block, Table) and block.title else section.title, block)
         for section in report.sections
@@ -53,4 +45,4 @@ def report_to_latex(report: Report) -> str:
         for block in section.blocks
         if isinstance(block, Table | Ledger)
     ]
-    return environment.get_template("tables.tex.j2").render(title=report.title, tables=tables) + "\n"
+    return make_environment(escape_latex).get_template("tables.tex.j2").render(title=report.title, tables=tables) + "\n"

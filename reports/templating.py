@@ -12,7 +12,8 @@ from reports.markdown import code, compact_table, escape_markdown, join_words
 from reports.model import Block, Note, Report, Table
 
 
-def _environment(finalize: Callable[[Any], Any] | None = None) -> Environment:
+def make_environment(finalize: Callable[[Any], Any] | None = None) -> Environment:
+    """Return what reads the files in ``templates``; `finalize` is given whatever they print."""
     return Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -24,7 +25,7 @@ def _environment(finalize: Callable[[Any], Any] | None = None) -> Environment:
 
 
 # Whatever is printed is escaped for Markdown, so that nothing is left to be escaped for HTML.
-_MARKDOWN, _HTML = _environment(escape_markdown), _environment()
+_MARKDOWN, _HTML = make_environment(escape_markdown), make_environment()
 
 
 def call_macro(template: str, macro: str, **values: Any) -> Markup:

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figures.drawing import Drawing
-from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, one_pair_of_axes, save
+from reports.figures.drawing import Drawing, section_of
+from reports.figures.style import FONT, INK, OTHERS, SMALL, canvas, one_pair_of_axes
 from reports.load import Results
-from reports.model import Note, Picture, Section
+from reports.model import Note, Section
 from reports.statistics import mean_difference
-from reports.tables.alignment import DECIDES, EVERYWHERE, LAYERS, SETTING, STATE, ceiling, state_title
-from reports.tables.factorial import FACTORS, harm
+from reports.tables.alignment import DECIDES, LAYERS, SETTING, STATE, ceiling, state_title
+from reports.tables.factorial import EVERYWHERE, FACTORS, harm
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7")
 """Of levels and states, which are no methods; far from each other also for who does not tell red from green."""
@@ -28,17 +28,11 @@ def draw_factor_figures(results: Results, folder: Path) -> list[Section]:
     folder : Path
         Where the files go.
     """
-    drawings = {
-        ("Harm of the timing term", "harm"): harm_by_setting(results.runs),
-        ("Direction of the gradient", "alignment"): cosines_by_setting(results.alignment),
-    }
-    sections = []
-    for (heading, suffix), drawing in drawings.items():
-        if drawing is not None:
-            stem = f"sequences_{suffix}"
-            save(drawing.figure, folder, stem)
-            sections.append(Section(heading, [Picture(stem, heading, drawing.caption)]))
-    return sections
+    harmed, directions = harm_by_setting(results.runs), cosines_by_setting(results.alignment)
+    return [
+        *section_of("Harm of the timing term", "sequences_harm", harmed, folder),
+        *section_of("Direction of the gradient", "sequences_alignment", directions, folder),
+    ]
 
 
 def harm_by_setting(runs: pd.DataFrame) -> Drawing | None:

@@ -17,13 +17,12 @@ from reports.figures.accuracy import (
 from reports.figures.activity import histogram_of_spikes, silent_fraction_of_layers
 from reports.figures.confusion import confusion_matrix
 from reports.figures.cost import accuracy_against_cost
-from reports.figures.drawing import Drawing
+from reports.figures.drawing import Drawing, section_of
 from reports.figures.kernels import kernel_speed
 from reports.figures.raster import spikes_of_a_sample
 from reports.figures.scales import time_steps_of
-from reports.figures.style import save
 from reports.load import Results
-from reports.model import Note, Picture, Section
+from reports.model import Note, Section
 from reports.settings import label_methods_by_setting
 from reports.titles import dataset_title
 
@@ -124,17 +123,14 @@ def draw_figures(results: Results, folder: Path) -> list[Section]:
     list of Section
         In the order of the report; the last one of each group says what was left out and why.
     """
-    sections = []
+    sections: list[Section] = []
     for finished, stem, title in _groups(results):
         missing = {}
         for kind in KINDS:
-            drawing = kind.draw(finished, results)
-            if drawing is not None:
-                name = f"{stem}_{kind.name}"
-                save(drawing.figure, folder, name)
-                picture = Picture(name, f"{kind.heading} on {title}", drawing.caption)
-                sections.append(Section(f"{kind.heading}: {title}", [picture]))
-            elif kind.expected:
+            heading, alt = f"{kind.heading}: {title}", f"{kind.heading} on {title}"
+            drawn = section_of(heading, f"{stem}_{kind.name}", kind.draw(finished, results), folder, alt=alt)
+            sections += drawn
+            if kind.expected and not drawn:
                 missing[kind.name] = kind.heading
         if missing:
             sections.append(Section(f"{LEFT_OUT}: {title}", [Note("left_out", {"figures": missing})]))
@@ -168,9 +164,4 @@ def _describe_term(column: str, value: object) -> str:
 
 
 def _kernels(results: Results, folder: Path) -> list[Section]:
-    drawing = kernel_speed(results.kernels)
-    if drawing is None:
-        return []
-    save(drawing.figure, folder, "kernels")
-    heading = "Speed of the kernels against time steps"
-    return [Section(heading, [Picture("kernels", heading, drawing.caption)])]
+    return section_of("Speed of the kernels against time steps", "kernels", kernel_speed(results.kernels), folder)

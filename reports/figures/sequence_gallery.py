@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reports.figures.animation import animate_outputs
+from reports.figures.drawing import section_of
 from reports.figures.sequences import distance_curves, outputs_while_learning, reach
-from reports.figures.style import save
 from reports.load import Results
 from reports.model import Picture, Section
 from reports.titles import learns_random_trains
@@ -26,17 +26,13 @@ def draw_sequence_figures(results: Results, folder: Path) -> list[Section]:
         In the order of the report; what has nothing to show is left out.
     """
     finished, rasters = results.finished, results.output_rasters
-    drawings = {
-        ("Distance from the target over the training", "distance"): distance_curves(finished, results.epochs),
-        ("What can be learnt exactly", "reach"): reach(finished[learns_random_trains(finished)]),
-        ("Outputs while they learn", "outputs"): outputs_while_learning(finished, rasters),
-    }
-    sections = []
-    for (heading, suffix), drawing in drawings.items():
-        if drawing is not None:
-            stem = f"sequences_{suffix}"
-            save(drawing.figure, folder, stem)
-            sections.append(Section(heading, [Picture(stem, heading, drawing.caption)]))
+    curves, reached = distance_curves(finished, results.epochs), reach(finished[learns_random_trains(finished)])
+    outputs = outputs_while_learning(finished, rasters)
+    sections = [
+        *section_of("Distance from the target over the training", "sequences_distance", curves, folder),
+        *section_of("What can be learnt exactly", "sequences_reach", reached, folder),
+        *section_of("Outputs while they learn", "sequences_outputs", outputs, folder),
+    ]
     stem, heading = "sequences_learning", "Outputs over the training, animated"
     caption = animate_outputs(finished, rasters, folder / f"{stem}.gif")
     if caption is not None:

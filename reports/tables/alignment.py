@@ -5,19 +5,19 @@ from math import sqrt
 
 import pandas as pd
 
-from reports.statistics import Difference, called, mean_difference
-from reports.tables.cells import NOTHING
+from reports.statistics import Difference, mean_difference
+from reports.tables.cells import NOTHING, called_in_words
+from reports.tables.factorial import EVERYWHERE
 
 SETTING = ["gate", "inverse_max", "intra_neuron"]
 STATE = ["trained_with", "epochs"]
-EVERYWHERE, ALONE = "always", "never"
-"""Gates: the surrogate everywhere, and the timing term alone."""
+ALONE = "never"
+"""The gate with which the timing term is alone."""
 
 DECIDES = 0.2
 """Noise that conclusions are drawn from, in thresholds."""
 
 LAYERS = ("layer1", "layer2", "output")
-NOISE = "within the seeds' spread"
 
 
 def alignment_tables(alignment: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -99,7 +99,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
                 "less the surrogate everywhere": str(mean_difference(less.tolist())) if beside else NOTHING,
             }
         )
-    words = called(differences, NOISE, NOTHING)
+    words = called_in_words(differences)
     ceilings = {name: f"{ceiling(rows[rows['layer'] == name]):.2f}" for name in LAYERS}
     last = {**_about("ceiling", NOTHING, NOTHING), **ceilings}
     table = [{**row, "cosine is": word} for row, word in zip(table, words, strict=True)]

@@ -1,16 +1,22 @@
 """What the tables share: rows that stand for cells, in the order of readers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
 from baselines.method import is_spiking
 from reports.cells import mean_and_std, percent, precision_of
 from reports.settings import cells_in_order, distinguishing_settings
+from reports.statistics import Difference, called
 from reports.titles import method_title
 from tssl_core.architecture import parse_architecture
 
 NOTHING = "-"
+
+
+def called_in_words(differences: Sequence[Difference | None]) -> list[str]:
+    """What a table says of each comparison of a family, see `reports.statistics.called`."""
+    return called(differences, "within the seeds' spread", NOTHING)
 
 
 def about(first: pd.Series) -> dict[str, object]:

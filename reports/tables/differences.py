@@ -9,11 +9,9 @@ from reports.cells import TERMS, precision_of
 from reports.load import LATE
 from reports.published import METHOD
 from reports.settings import cells_in_order, counterpart, distinguishing_settings
-from reports.statistics import Difference, called, paired_difference
-from reports.tables.cells import NOTHING, without_constant, without_empty
+from reports.statistics import Difference, paired_difference
+from reports.tables.cells import NOTHING, called_in_words, without_constant, without_empty
 from reports.titles import method_title
-
-NOISE = "within the seeds' spread"
 
 METRICS = {"last ten epochs": LATE, "best epoch": "accuracy_best"}
 """What is compared: the first is called *higher* or *lower*, the second stands beside it."""
@@ -33,7 +31,7 @@ def called_together(rows: Iterable[tuple[Row, Found]]) -> list[Row]:
         Rows of a table on equal terms, and the difference of each.
     """
     rows = list(rows)
-    words = called([found for _, found in rows], NOISE, NOTHING)
+    words = called_in_words([found for _, found in rows])
     return [{**row, WORDS: word} for (row, _), word in zip(rows, words, strict=True)]
 
 

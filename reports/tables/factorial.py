@@ -11,10 +11,8 @@ from benchmarks.tracking import CONFIG
 from reports.cells import PROBLEM
 from reports.published import METHOD
 from reports.settings import settings_in
-from reports.statistics import Difference, called, mean_difference
-from reports.tables.cells import NOTHING, number
-
-NOISE = "within the seeds' spread"
+from reports.statistics import Difference, mean_difference
+from reports.tables.cells import NOTHING, called_in_words, number
 
 CALLED = "distance is"
 
@@ -98,7 +96,7 @@ def effect_table(runs: pd.DataFrame) -> pd.DataFrame:
     if crossed.empty:
         return pd.DataFrame()
     distance, exact = (_contrasts(crossed, metric) for metric in ("van_rossum", "exact_trains"))
-    words = called([*distance.values()], NOISE, NOTHING)
+    words = called_in_words([*distance.values()])
     return pd.DataFrame(
         {
             "effect of": " x ".join(_in_words(name) if len(names) == 1 else name for name in names),
@@ -128,7 +126,7 @@ def harm_table(runs: pd.DataFrame) -> pd.DataFrame:
     if not found:
         return pd.DataFrame()
     exact = harm(runs, "exact_trains")
-    words = called([*found.values()], NOISE, NOTHING)
+    words = called_in_words([*found.values()])
     rows = [_harm_row(runs[runs["gate"] == EVERYWHERE], (EVERYWHERE, NOTHING, NOTHING))]
     for (setting, difference), word in zip(found.items(), words, strict=True):
         points = str(exact[setting].times(100))

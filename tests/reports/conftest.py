@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.figures import gallery, sequence_gallery
+from reports.figures import drawing, sequence_gallery
 from reports.model import Note
 
 
@@ -25,5 +25,4 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         return Note("learning_figure")
 
     monkeypatch.setattr(sequence_gallery, "animate_outputs", animate)
-    for module in (gallery, sequence_gallery):
-        monkeypatch.setattr(module, "save", save)
+    monkeypatch.setattr(drawing, "save", save)

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from baselines.method import method_title
-from reports.figures import gallery
+from reports.figures import drawing
 from reports.figures.drawing import seed_counts
 from reports.figures.gallery import LEFT_OUT, draw_figures
 from reports.figures.style import heading_of, style_of
@@ -36,7 +36,7 @@ def unsaved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
         assert stem not in saved
         saved[stem] = figure
 
-    monkeypatch.setattr(gallery, "save", save)
+    monkeypatch.setattr(drawing, "save", save)
     return saved
 
 
