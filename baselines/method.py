@@ -19,9 +19,9 @@ import baselines
 from baselines.discovery import discover
 from baselines.plugins import plugin_files
 from baselines.search import Space
-from tssl_core.architecture import Architecture, InputShape
+from tssl_core.architecture import Architecture, InitialWeights, InputShape
 from tssl_core.errors import ParameterError
-from tssl_core.layers import InitialWeights, SpikingLayer
+from tssl_core.layers import SpikingLayer
 from tssl_core.losses import spike_train_loss
 
 

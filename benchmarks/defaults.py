@@ -1,5 +1,7 @@
 """What a command takes where nothing else is said, and the words that it knows; light, as the command line reads it."""
 
+from typing import Literal, TypeAlias
+
 PROFILES = ("smoke", "quick", "paper")
 
 DEFAULT_RUNS = "runs"
@@ -18,3 +20,6 @@ DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 
 DEFAULT_DT = 1e-4
 """Seconds a time step in a NIR file: what snnTorch takes, and what SpikingJelly takes if it is told nothing."""
+
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16", "float16"]
+"""Type of products on a GPU, see `benchmarks.platform.precision`."""

@@ -20,6 +20,7 @@ from benchmarks.cli.options import (
     seconds,
 )
 from benchmarks.cli.tune_options import add_tune
+from benchmarks.config.nested import parse_overrides
 from benchmarks.defaults import OFF
 
 DEFAULT_FOLDER = Path("results")
@@ -49,6 +50,14 @@ class TryOptions(TrainingOptions):
     only: list[str]
     jobs: int
     output: Path | None
+
+    def __post_init__(self) -> None:
+        """Refuse also settings that no run has."""
+        super().__post_init__()
+        from benchmarks.config.settings import RunSettings
+        from benchmarks.config.validation import refuse_wrong
+
+        refuse_wrong(RunSettings, parse_overrides(self.overrides))
 
 
 @dataclass(frozen=True, kw_only=True)

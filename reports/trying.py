@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from baselines.discovery import classes_in
 from baselines.method import Method, get_method
 from baselines.plugins import PluginError, module_of_file, plugged_in
 from benchmarks.cli.commands import carry_out, plan_here
-from benchmarks.cli.main import EXIT_OK
+from benchmarks.cli.main import EXIT_RUN_FAILED
 from benchmarks.cli.options import local_executor
-from benchmarks.config.nested import merge, parse_override
+from benchmarks.config.nested import merge, parse_overrides
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import make_writable_folder
+from benchmarks.platform.interruption import TimeLimitError, time_limit
 from benchmarks.study.selection import select_cells
 from benchmarks.study.study import Study, cell_of
 from benchmarks.sweep.durations import in_words as duration
@@ -44,9 +46,15 @@ def try_command(options: TryOptions) -> int:
         if options.output is not None:
             with writing(options.output):
                 make_writable_folder(options.output.parent)
-        if options.budget is not None:
-            study = within(options.budget, study, options)
-        code = carry_out(study, options, options.mirror(), executor=local_executor(options.jobs), estimating=False)
+        code = EXIT_RUN_FAILED
+        try:
+            with nullcontext() if options.budget is None else time_limit(options.budget):
+                if options.budget is not None:
+                    study = within(options.budget, study, options)
+                executor = local_executor(options.jobs)
+                code = carry_out(study, options, options.mirror(), executor=executor, estimating=False)
+        except TimeLimitError:
+            print(f"{duration(options.budget or 0)} are over; what has not come to its end is left out")
         tables = rankings(options, study)
     for title, table in tables:
         print(f"\n{title}\n{in_words(table)}")
@@ -54,7 +62,7 @@ def try_command(options: TryOptions) -> int:
     if options.output is not None:
         with writing(options.output):
             pd.concat([table.assign(of=title) for title, table in tables]).to_csv(options.output, index=False)
-    return code or EXIT_OK
+    return code
 
 
 def split_preset(text: str) -> tuple[Path | None, str]:
@@ -87,9 +95,7 @@ def trial(options: TryOptions, method: str, file: Path | None) -> Study:
 
     Each state of a file has a study of its own, so that a changed method is not taken for one that has run.
     """
-    changes = merge({}, {"method": method})
-    for text in options.overrides:
-        changes = merge(changes, parse_override(text))
+    changes = merge({"method": method}, parse_overrides(options.overrides))
     runs = protocol_of(committed(options.against), spiking=get_method(method).spiking)
     cells = tuple(cell_of(validate_run(merge(run, changes))) for run in runs)
     state = "" if file is None else f"_{hashlib.sha256(file.read_bytes()).hexdigest()[:CHECKSUM_LENGTH]}"

@@ -13,7 +13,7 @@ import pytest
 from baselines.method import available_methods
 from benchmarks.cli import parser as training
 from benchmarks.cli.main import make_parser
-from benchmarks.cli.options import RunOptions, add_training_options, read_options
+from benchmarks.cli.options import TrainingOptions, add_training_options, read_options
 from benchmarks.config.execution import Execution
 from benchmarks.datasets.dataset import available_datasets
 from benchmarks.metrics.metric import column_names
@@ -23,6 +23,7 @@ from reports import cli
 from reports.cli import main
 
 ROOT = Path(__file__).parents[1]
+WHOLE = ["--set", "dataset=digits", "--set", "architecture=100", "--set", "epochs=3"]
 SLOW = {"torch", "mlflow", "pandas", "numpy", "matplotlib", "pydantic"}
 
 
@@ -58,8 +59,20 @@ def test_help_and_mistyped_options_import_nothing_slow(arguments: list[str]) -> 
     assert modules_after(*arguments) & SLOW == set()
 
 
-@pytest.mark.parametrize("arguments", [["sweep", "nonsense"], ["reproduce", "digits", "--set", "epochs"]])
-def test_an_unknown_study_is_refused_without_torch(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sweep", "nonsense"],
+        ["reproduce", "digits", "--set", "epochs"],
+        ["reproduce", "digits", "--set", "run.epoch=3"],
+        ["sweep", "digits", "--set", "grid.seeds=[3]"],
+        ["sweep", "digits", "--set", "methods.stbp.optimizer.rate=1"],
+        ["run", "--set", "epoch=3"],
+        ["run", "--set", "dataset=digits"],
+        ["try", "mine.py", "--against", "digits", "--set", "epochs=many"],
+    ],
+)
+def test_unknown_studies_and_settings_are_refused_without_torch(arguments: list[str]) -> None:
     assert "torch" not in modules_after(*arguments)
 
 
@@ -74,8 +87,7 @@ def test_what_is_not_typed_is_as_in_an_execution() -> None:
     parser = argparse.ArgumentParser()
     add_training_options(parser, example="epochs=3")
     parsed = parser.parse_args(["--checkpoints", "off"])
-    parsed.config, parsed.study = None, "runs"
-    assert read_options(RunOptions, parsed).execution() == Execution()
+    assert read_options(TrainingOptions, parsed).execution() == Execution()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,10 @@ def test_the_help_of_run_shows_settings_that_run_takes(store: str, capsys: pytes
     [
         (["sweep", "digits", "--set", "grid.seed=[0, 1, 0]"], "grid.seed of "),
         (["sweep", "digits", "--only", "seed=0,0"], "'seed=0,0' names a value twice"),
-        (["run", "--set", "method=ann", "--set", "parameters.lr=1"], "expected one of initial_conv_scale"),
+        (
+            ["run", *WHOLE, "--set", "method=ann", "--set", "parameters.lr=1"],
+            "expected one of initial_conv_scale",
+        ),
     ],
 )
 def test_what_is_repeated_or_unknown_is_refused(

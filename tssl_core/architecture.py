@@ -19,12 +19,15 @@ a fifth of its outputs dropped. The output layer, one neuron a class, is implied
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from tssl_core.errors import ArchitectureError
 
 InputShape: TypeAlias = tuple[int, int, int]
 """Channels, height, width."""
+
+InitialWeights: TypeAlias = Literal["pytorch_default", "kaiming_normal"]
+"""How convolutions are initialised, see `tssl_core.layers.synapse`."""
 
 
 @dataclass(frozen=True, kw_only=True)

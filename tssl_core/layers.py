@@ -2,22 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tssl_core.architecture import Conv, Dense, InputShape
+from tssl_core.architecture import Conv, Dense, InitialWeights, InputShape
 from tssl_core.kernels import SPIKING_PSC
 from tssl_core.kernels.fusion import NOTHING, Fusion
 from tssl_core.kernels.scan import Scan
 from tssl_core.maps import sum_pool
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import spikes_from_psc
-
-InitialWeights: TypeAlias = Literal["pytorch_default", "kaiming_normal"]
-"""How convolutions are initialised, see `synapse`."""
 
 SUM_POOL_GAIN = 1.1
 """Factor on the sum over a pooling window (authors' code, taken from SLAYER's 1.1 theta)."""

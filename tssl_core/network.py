@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tssl_core.architecture import Architecture, Conv, Dense, InputShape, Pool
+from tssl_core.architecture import Architecture, Conv, Dense, InitialWeights, InputShape, Pool
 from tssl_core.errors import ParameterError
 from tssl_core.fusing import run_fused
-from tssl_core.layers import InitialWeights, SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
+from tssl_core.layers import SumPool, TimeConstantDropout, TimeFirst, TSSLNeuron, synapse
 from tssl_core.normalisation import TimeBatchNorm
 from tssl_core.params import LIFParams, TSSLParams
 from tssl_core.psc import constant_input_gain, psc_filter

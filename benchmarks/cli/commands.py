@@ -7,7 +7,6 @@ from typing import Any
 from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.cli.options import RunOptions, StudyOptions, SweepOptions, TrainingOptions
 from benchmarks.cli.parser import SyncOptions
-from benchmarks.config.nested import merge, parse_override, read_toml
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError, DatasetError, TrackingError
 from benchmarks.executors.processes import Processes
@@ -22,12 +21,9 @@ from benchmarks.tracking import TRACKING_OFF, Mirror, Runs, open_mirror
 
 def run_command(options: RunOptions) -> int:
     """Train one configuration."""
-    values = read_toml(options.config) if options.config else {}
-    for text in options.overrides:
-        values = merge(values, parse_override(text))
     path = [] if options.config is None else [str(options.config)]
     command = command_line("run", path, options.overrides)
-    return carry_out(single_run(options.study, validate_run(values), command), options, options.mirror())
+    return carry_out(single_run(options.study, validate_run(options.settings), command), options, options.mirror())
 
 
 def sweep_command(options: SweepOptions) -> int:

@@ -5,10 +5,10 @@ import sys
 from argparse import BooleanOptionalAction, Namespace
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from baselines.plugins import FILES_VARIABLE
-from benchmarks.config.nested import parse_override
+from benchmarks.config.nested import merge, parse_overrides, read_toml
 from benchmarks.defaults import (
     DATA_ROOT_VARIABLE,
     DEFAULT_CHECKPOINTS,
@@ -63,8 +63,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read, before anything slow is imported."""
-        for text in self.overrides:
-            parse_override(text)
+        parse_overrides(self.overrides)
 
     @property
     def elsewhere(self) -> bool:
@@ -101,6 +100,19 @@ class RunOptions(TrainingOptions):
     config: Path | None
     study: str
 
+    def __post_init__(self) -> None:
+        """Refuse also settings that no run has, and a run that lacks some."""
+        super().__post_init__()
+        from benchmarks.config.settings import RunSettings
+        from benchmarks.config.validation import validate
+
+        validate(RunSettings, self.settings)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the run: those of its file, and over them what was typed."""
+        return merge(read_toml(self.config) if self.config else {}, parse_overrides(self.overrides))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions(TrainingOptions):
@@ -113,11 +125,12 @@ class StudyOptions(TrainingOptions):
     jobs: int
 
     def __post_init__(self) -> None:
-        """Refuse also a study that is not there or whose file is not valid."""
-        from benchmarks.study.file import config_path, read_study
+        """Refuse also a study that is not there or whose file is not valid, and changes that are none of a study."""
+        from benchmarks.study.file import config_path, read_study, study_changes
 
         super().__post_init__()
         read_study(config_path(self.study))
+        study_changes(self.overrides)
 
 
 @dataclass(frozen=True, kw_only=True)

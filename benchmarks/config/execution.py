@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.config.run import RunConfig
+from benchmarks.defaults import Precision
 from benchmarks.errors import ConfigError
-from benchmarks.platform.precision import HALF, Precision, precision_on
+from benchmarks.platform.precision import HALF, precision_on
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,14 @@ def parse_override(text: str) -> dict[str, Any]:
     return nested(key.strip(), parsed)
 
 
+def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """Read any number of ``key=value``, a later one over those before it."""
+    changes: dict[str, Any] = {}
+    for text in texts:
+        changes = merge(changes, parse_override(text))
+    return changes
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 

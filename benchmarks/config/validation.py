@@ -21,6 +21,21 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
         raise ConfigError("; ".join(_one_line(details, model) for details in error.errors())) from error
 
 
+def refuse_wrong(model: type[BaseModel], values: Mapping[str, Any]) -> None:
+    """Refuse keys and values that a model does not take; what is missing may still come.
+
+    Raises
+    ------
+    ConfigError
+        In one line.
+    """
+    try:
+        model.model_validate(dict(values))
+    except ValidationError as error:
+        if wrong := [details for details in error.errors() if details["type"] != "missing"]:
+            raise ConfigError("; ".join(_one_line(details, model) for details in wrong)) from error
+
+
 def refuse_unknown(kind: type, given: Mapping[str, Any], prefix: str = "") -> None:
     """Refuse keys that a dataclass, or one in it, does not have.
 

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.config.run import OptimizerConfig
+from benchmarks.config.settings import OptimizerConfig
 from benchmarks.micro.test_step import STEPS, batch_of, gradients, model_of
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.platform.denormals import denormals_as_zero

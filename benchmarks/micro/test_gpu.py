@@ -14,14 +14,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from baselines.method import Model
-from benchmarks.config.run import OptimizerConfig
+from benchmarks.config.settings import OptimizerConfig
+from benchmarks.defaults import Precision
 from benchmarks.micro.peers import SpikingJelly
 from benchmarks.micro.test_neuron import LIF, SHAPES, TSSL, arrays_of, floor_ratio
 from benchmarks.micro.test_step import STEPS, Step, batch_of, model_of, products_alone
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
 from benchmarks.platform.determinism import choose_deterministic_kernels
-from benchmarks.platform.precision import HALF, Precision, choose_precision, loss_scale
+from benchmarks.platform.precision import HALF, choose_precision, loss_scale
 from benchmarks.training.optimisation import make_optimizer, train_step
 from benchmarks.training.training import placed
 from tssl_core import reference, spiking_psc

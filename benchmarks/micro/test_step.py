@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
 from baselines.method import Model, NetworkSpec, get_method
-from benchmarks.config.run import OptimizerConfig
+from benchmarks.config.settings import OptimizerConfig
 from benchmarks.micro.timing import interleaved_medians, record
 from benchmarks.training.optimisation import make_optimizer, train_step
 from tssl_core import parse_architecture

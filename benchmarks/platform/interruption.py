@@ -19,9 +19,43 @@ class Terminated(BaseException):
     """The process was asked to end by SIGTERM."""
 
 
+class TimeLimitError(Exception):
+    """What was to take so long, and no longer, has been stopped, see `time_limit`."""
+
+
 def cause_of(stop: BaseException) -> str:
     """Name what stopped a process as its user knows it; anything else by its type."""
     return {KeyboardInterrupt: "Ctrl-C", Terminated: "SIGTERM"}.get(type(stop), type(stop).__name__)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Stop what is inside after a time, as SIGTERM does; in the main thread only.
+
+    Raises
+    ------
+    TimeLimitError
+        If it was stopped.
+    """
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    with termination_raises():
+        try:
+            timer.start()
+            yield
+            timer.cancel()
+        except Terminated:
+            if not over.is_set():
+                raise
+            raise TimeLimitError from None
+        finally:
+            timer.cancel()
 
 
 @contextmanager

@@ -15,14 +15,12 @@ The CPU knows no TF32: there ``tf32`` is float32, and both are reported as ``flo
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 import torch
 
+from benchmarks.defaults import Precision
 from benchmarks.errors import ConfigError
 from benchmarks.platform.determinism import allow_tf32
-
-Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 
 HALF: Mapping[Precision, torch.dtype] = MappingProxyType({"bfloat16": torch.bfloat16, "float16": torch.float16})
 """Those of 16 bits, and their types."""

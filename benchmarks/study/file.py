@@ -1,16 +1,21 @@
 """The TOML file of a study: where it is and what may stand in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from baselines.plugins import offered_studies
-from benchmarks.config.nested import merge, read_toml
-from benchmarks.config.validation import STRICT, validate
+from benchmarks.config.nested import merge, nested, parse_overrides, read_toml
+from benchmarks.config.settings import RunSettings
+from benchmarks.config.validation import STRICT, refuse_wrong, validate
 from benchmarks.errors import ConfigError
+
+CHANGEABLE = {"run", "grid", "methods"}
+"""Tables of a study that the command line can change."""
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 """Of a study: a folder's, and no other one's than its own."""
@@ -124,7 +129,36 @@ def read_study(path: Path) -> SweepConfig:
     values = read_toml(path)
     if isinstance(base := values.get("extends"), str):
         values = merge(read_toml(config_path(base)), values)
-    return validate(SweepConfig, values)
+    study = validate(SweepConfig, values)
+    cases = ({key: value for key, value in case.items() if key != "labels"} for case in study.cases)
+    rules = (rule.run for rule in study.rules)
+    _refuse_wrong_settings([study.run, *cases, *study.methods.values(), *rules], study.grid)
+    for profile in study.profiles.values():
+        _refuse_wrong_settings([profile.run], profile.grid)
+    return study
+
+
+def study_changes(overrides: Sequence[str]) -> dict[str, Any]:
+    """Read what is laid over a study, such as ``"run.epochs=3"``, see `parse_override`.
+
+    Raises
+    ------
+    ConfigError
+        If it is no part of a study that can be changed, or a setting that no run has.
+    """
+    changes = parse_overrides(overrides)
+    if unknown := set(changes) - CHANGEABLE:
+        raise ConfigError(f"cannot override {', '.join(sorted(unknown))!r}; expected run.*, grid.* or methods.*")
+    refuse_wrong(SweepConfig, changes)
+    _refuse_wrong_settings([changes.get("run", {}), *changes.get("methods", {}).values()], changes.get("grid", {}))
+    return changes
+
+
+def _refuse_wrong_settings(runs: Iterable[Mapping[str, Any]], grid: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse, without asking methods or datasets, what no run can be told."""
+    points = (nested(key, value) for key, choices in grid.items() for value in choices)
+    for settings in chain(runs, points):
+        refuse_wrong(RunSettings, settings)
 
 
 def values_at(run: Mapping[str, Any], dotted: str) -> tuple[Any, ...]:

@@ -12,11 +12,11 @@ import torch
 
 from baselines.method import get_method
 from benchmarks.config.execution import Execution
-from benchmarks.config.nested import differing_keys, flatten, merge, nested, parse_override
+from benchmarks.config.nested import differing_keys, flatten, merge, nested
 from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
-from benchmarks.study.file import NAME, Rule, config_path, meets, read_study
+from benchmarks.study.file import NAME, Rule, config_path, meets, read_study, study_changes
 from benchmarks.study.published import published_runs
 from benchmarks.study.tuned import read_tuned
 
@@ -125,12 +125,7 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
         values = merge(values, {"methods": read_tuned(path.parent / sweep.tuned).methods})
     if profile in sweep.profiles:
         values = merge(values, sweep.profiles[profile].model_dump(exclude_none=True))
-    for text in overrides:
-        override = parse_override(text)
-        unknown = set(override) - {"run", "grid", "methods"}
-        if unknown:
-            raise ConfigError(f"cannot override {', '.join(sorted(unknown))!r}; expected run.*, grid.* or methods.*")
-        values = merge(values, override)
+    values = merge(values, study_changes(overrides))
     command = command_line("reproduce", [name_or_path, "--profile", profile], overrides)
     bases = [{}] if sweep.published is None else published_runs(sweep.published)
     return Study(sweep.name, sweep.title, profile, command, tuple(_expand(bases, values, sweep.rules, path)))

@@ -13,8 +13,9 @@ import torch
 
 from baselines.plugins import plugin_modules
 from benchmarks.config.execution import Execution
+from benchmarks.defaults import Precision
 from benchmarks.platform.determinism import describe_determinism
-from benchmarks.platform.precision import Precision, precision_on
+from benchmarks.platform.precision import precision_on
 from tssl_core.kernels import resolve
 
 COMPUTING = (

@@ -8,7 +8,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW, Optimizer
 
 from baselines.method import Model
-from benchmarks.config.run import OptimizerConfig
+from benchmarks.config.settings import OptimizerConfig
 
 
 def make_optimizer(model: Model, config: OptimizerConfig) -> Optimizer:

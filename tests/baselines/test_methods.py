@@ -10,8 +10,8 @@ from torch import Tensor
 from baselines.method import Method, Model, NetworkSpec, available_methods, get_method, is_spiking, method_title
 from benchmarks.config.run import validate_run
 from tssl_core import ParameterError, parse_architecture
-from tssl_core.architecture import Conv, Dense
-from tssl_core.layers import InitialWeights, SpikingLayer, synapse
+from tssl_core.architecture import Conv, Dense, InitialWeights
+from tssl_core.layers import SpikingLayer, synapse
 from tssl_core.normalisation import TimeBatchNorm
 
 METHODS = available_methods()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.platform.interruption import Terminated, termination_raises
+from benchmarks.platform.interruption import Terminated, TimeLimitError, termination_raises, time_limit
 
 
 class EndsByASignal:
@@ -81,3 +81,19 @@ def test_other_exceptions_of_destructors_go_where_they_went_before(monkeypatch: 
         EndsBadly()
     assert seen == [ValueError]
     assert sys.unraisablehook is before
+
+
+def test_what_takes_too_long_is_stopped_and_what_does_not_is_left_alone() -> None:
+    begin = time.monotonic()
+    with pytest.raises(TimeLimitError), time_limit(0.1):
+        time.sleep(10)
+    assert time.monotonic() - begin < 5
+    with termination_raises():
+        with time_limit(0.1):
+            pass
+        time.sleep(0.2)
+
+
+def test_within_a_time_limit_a_termination_is_one() -> None:
+    with pytest.raises(Terminated), time_limit(60):
+        signal.raise_signal(signal.SIGTERM)

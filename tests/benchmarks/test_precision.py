@@ -15,9 +15,10 @@ from benchmarks.cli.main import main
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig, validate_run
 from benchmarks.datasets.dataset import get_dataset
+from benchmarks.defaults import Precision
 from benchmarks.errors import ConfigError
 from benchmarks.platform.determinism import choose_deterministic_kernels, describe_determinism
-from benchmarks.platform.precision import HALF, LOSS_SCALE, Precision, choose_precision, loss_scale, precision_on
+from benchmarks.platform.precision import HALF, LOSS_SCALE, choose_precision, loss_scale, precision_on
 from benchmarks.study.study import load_study
 from benchmarks.sweep.site import Site
 from benchmarks.tracking import Runs, run_row

@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import baselines.method
 import benchmarks.datasets.dataset
+from benchmarks.cli import commands
 from benchmarks.config.run import RunConfig
+from benchmarks.platform.interruption import TimeLimitError
 from benchmarks.study.study import Study
 from benchmarks.sweep.estimate import CellCost, Estimate, Speed
 from benchmarks.tracking import Runs
@@ -255,6 +259,34 @@ def test_a_budget_leaves_out_seeds_down_to_three_and_then_epochs(
     (study,) = ran
     assert {cell.config.seed for cell in study.cells} == set(range(seeds))
     assert {cell.config.epochs for cell in study.cells} == {epochs}
+
+
+def test_what_a_budget_stops_is_left_out_of_the_ranking(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def carry_out(study: Study, *arguments: Any, **options: Any) -> int:
+        """The first two runs, which is then all that there is time for."""
+        real(replace(study, cells=study.cells[:2]), *arguments, **options)
+        raise TimeLimitError
+
+    real = commands.carry_out
+    monkeypatch.setattr(trying, "carry_out", carry_out)
+    monkeypatch.setattr(trying, "within", lambda _, study, __: study)
+    few = ["--only", "time_steps=2", "--set", "epochs=1", "--budget", "10m", "--output", "rows.csv"]
+    assert main(["try", str(method_file), *TRY, *few]) == 1
+    assert "10 min are over; what has not come to its end is left out" in capsys.readouterr().out
+    table = pd.read_csv("rows.csv").set_index("method")
+    assert table.loc["My method", "seeds"] == 2
+
+
+def test_a_budget_holds_while_runs_go_on(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trying, "within", lambda _, study, __: study)
+    long = ["--only", "time_steps=2", "--set", "epochs=100000", "--budget", "4s"]
+    assert "no run of" in refusal(capsys, "try", str(method_file), *TRY, *long)
+    (study,) = Runs().studies()
+    assert {record.status for record in Runs().records(study)} <= {"interrupted"}
 
 
 def estimated(plan: list[object], *_: object) -> Estimate:

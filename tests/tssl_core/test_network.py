@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from tssl_core import ArchitectureError, LIFParams, ParameterError, SpikingNetwork, TSSLParams, parse_architecture
-from tssl_core.architecture import Conv, Dense
+from tssl_core.architecture import Conv, Dense, InitialWeights
 from tssl_core.layers import (
-    InitialWeights,
     SumPool,
     TimeConstantDropout,
     TSSLNeuron,
