@@ -1,5 +1,6 @@
 """``tssl tune`` with a figure of held-out accuracy against trials, and a table of who is better when tuned alike."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from baselines.method import method_title
-from benchmarks.cli.tune import Tuning, tune
+from benchmarks.cli.tune import tune
 from benchmarks.cli.tune_options import TuneOptions
 from benchmarks.config.nested import flatten
-from benchmarks.study.tuned import Tuned, best_so_far, best_trial
+from benchmarks.study.tuned import Tuned, best_so_far, best_trial, read_tuned
 from reports.cells import percent
 from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch
 from reports.figures.style import save, style_of
 from reports.markdown import code, escape_markdown
-from reports.tables.cells import NOTHING
+from reports.published import METHOD
+from reports.statistics import Difference, mean_difference
+from reports.tables.cells import NOTHING, called_in_words
 from reports.templating import frame_to_markdown
 
 FIGURE, PAGE_FILE = "tuning", "tuning.md"
@@ -29,22 +32,24 @@ Trials are draws of a scrambled Sobol' sequence, from the learning rate and from
 
 READING = """\
 Accuracies in percent, mean ± standard deviation. The winner of each method was trained again with *n* seeds that no
-trial had, and judged by the test set. *Held out* is the highest of all trials, and by that choice too high."""
+trial had, and judged by the test set after the last epoch. Differences are seed by seed, with 95 % t intervals; the
+rows are one family, called by the rules of every report. *Held out* is the highest of all trials, and by that choice
+too high."""
 
 
 def tune_command(options: TuneOptions) -> int:
     """Search, confirm, and show both."""
-    exit_code, tuning = tune(options)
-    if tuning is not None:
-        print(f"report: {write_tuning(tuning).resolve()}")
+    exit_code, path = tune(options)
+    if path is not None:
+        print(f"report: {write_tuning(read_tuned(path), path.parent).resolve()}")
     return exit_code
 
 
-def write_tuning(tuning: Tuning) -> Path:
-    """Write the page with its figure beside the file of what was found, and return its path."""
-    save(tuning_curves(tuning.tuned), tuning.folder, FIGURE)
-    path = tuning.folder / PAGE_FILE
-    path.write_text(page_of(tuning), encoding="utf-8")
+def write_tuning(tuned: Tuned, folder: Path) -> Path:
+    """Write the page of what was found, with its figure, into a folder, and return its path."""
+    save(tuning_curves(tuned), folder, FIGURE)
+    path = folder / PAGE_FILE
+    path.write_text(page_of(tuned), encoding="utf-8")
     return path
 
 
@@ -71,47 +76,67 @@ def tuning_curves(tuned: Tuned) -> Figure:
     )
 
 
-def tuning_table(tuning: Tuning) -> pd.DataFrame:
+def tuning_table(tuned: Tuned) -> pd.DataFrame:
     """Set winners side by side, the most accurate on the test set first.
 
     Parameters
     ----------
-    tuning : Tuning
+    tuned : Tuned
         What came of a search.
 
     Returns
     -------
     DataFrame
-        A row a method: its best trial, its settings, and mean and standard deviation over fresh seeds.
+        A row a method: its best trial, its settings, mean and standard deviation over fresh seeds, and the difference
+        from `METHOD` seed by seed, with what is called of it.
     """
-    rows = []
-    for name, accuracies in tuning.tuned.accuracies.items():
-        best, confirmed = best_trial(accuracies), pd.Series(tuning.confirmed.get(name, []), dtype=float)
-        settings = flatten(tuning.tuned.methods.get(name, {}))
-        rows.append(
-            {
-                "method": method_title(name),
-                "test accuracy": percent(confirmed) if len(confirmed) else NOTHING,
-                "n": len(confirmed),
-                "held out": NOTHING if best is None else f"{100 * accuracies[best]:.2f}",
-                "best trial": NOTHING if best is None else f"{best + 1} of {len(accuracies)}",
-                "without a result": int(np.isnan(accuracies).sum()),
-                "settings": ", ".join(f"{key.partition('.')[2]} = {value}" for key, value in settings) or NOTHING,
-                "order": -confirmed.mean() if len(confirmed) else np.inf,
-            }
-        )
-    return pd.DataFrame(rows).sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    names = sorted(tuned.accuracies, key=lambda name: np.nan_to_num(-_mean(tuned, name), nan=np.inf))
+    differences = [less_reference(tuned, name) for name in names]
+    rows = [_row(tuned, name) for name in names]
+    for row, found, words in zip(rows, differences, called_in_words(differences), strict=True):
+        row[f"less {method_title(METHOD)}, points"] = NOTHING if found is None else str(found)
+        row["is"] = NOTHING if found is None else words
+    return pd.DataFrame(rows)
 
 
-def page_of(tuning: Tuning) -> str:
+def less_reference(tuned: Tuned, name: str) -> Difference | None:
+    """Accuracy of a method's winner less that of `METHOD`, seed by seed, in points; None where there is none."""
+    pairs = zip(tuned.confirmed.get(name, []), tuned.confirmed.get(METHOD, []), strict=False)
+    found = [100 * (theirs - ours) for theirs, ours in pairs if not math.isnan(theirs - ours)]
+    return mean_difference(found) if found and name != METHOD else None
+
+
+def _mean(tuned: Tuned, name: str) -> float:
+    return pd.Series(tuned.confirmed.get(name, []), dtype=float).mean()
+
+
+def _row(tuned: Tuned, name: str) -> dict[str, object]:
+    accuracies = tuned.accuracies[name]
+    best, confirmed = best_trial(accuracies), pd.Series(tuned.confirmed.get(name, []), dtype=float).dropna()
+    settings = flatten(tuned.methods.get(name, {}))
+    return {
+        "method": method_title(name),
+        "test accuracy": percent(confirmed) if len(confirmed) else NOTHING,
+        "n": len(confirmed),
+        "held out": NOTHING if best is None else f"{100 * accuracies[best]:.2f}",
+        "best trial": NOTHING if best is None else f"{best + 1} of {len(accuracies)}",
+        "without a result": int(np.isnan(accuracies).sum()),
+        "settings": ", ".join(f"{key.partition('.')[2]} = {value}" for key, value in settings) or NOTHING,
+    }
+
+
+def page_of(tuned: Tuned) -> str:
     """Return the page as Markdown."""
-    tuned = tuning.tuned
+    return "\n\n".join((f"# {escape_markdown(tuned.study)}, all methods tuned alike", body_of(tuned))) + "\n"
+
+
+def body_of(tuned: Tuned) -> str:
+    """Return what the page has below its title."""
     about = f"{tuned.trials} trials of each method, judged by {tuned.held_out:,} samples held out of the training set."
     parts = (
-        f"# {escape_markdown(tuned.study)}, all methods tuned alike",
         f"Made by {code(tuned.command)}. {about} {TRIALS}",
         f"![Best accuracy on held-out samples against trials]({FIGURE}.png)",
         READING,
-        frame_to_markdown(tuning_table(tuning)),
+        frame_to_markdown(tuning_table(tuned)),
     )
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)

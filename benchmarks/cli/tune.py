@@ -1,12 +1,11 @@
 """``tssl tune``: for each method of a study the same number of trials, and the winners on fresh seeds."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from benchmarks.cli.commands import study_of, sweep
 from benchmarks.cli.main import EXIT_RUN_FAILED
@@ -15,7 +14,7 @@ from benchmarks.config.nested import flatten
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import data_root
 from benchmarks.platform.atomic import write_atomically
-from benchmarks.study.study import Cell, Study
+from benchmarks.study.study import Study
 from benchmarks.study.tuned import Tuned, best_trial
 from benchmarks.study.tuning import Trial, base_of_each_method, confirmations, derived_study, trials_of
 from benchmarks.sweep.site import load_data
@@ -25,32 +24,13 @@ ENDED = ("finished", "diverged", "failed")
 ACCURACY = "accuracy_last"
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """What came of a search.
-
-    Parameters
-    ----------
-    tuned : Tuned
-        What was found.
-    confirmed : mapping of str to list of float
-        By method, test accuracies of the winner's runs that have a result, a fresh seed each.
-    folder : Path
-        Where `tuned` was written.
-    """
-
-    tuned: Tuned
-    confirmed: Mapping[str, list[float]]
-    folder: Path
-
-
 def tune_command(options: TuneOptions) -> int:
     """Search, write what was found, and confirm it."""
     return tune(options)[0]
 
 
-def tune(options: TuneOptions) -> tuple[int, Tuning | None]:
-    """Search, write what was found, and confirm it; the exit code, and what came of it once all trials have ended.
+def tune(options: TuneOptions) -> tuple[int, Path | None]:
+    """Search, write what was found, and confirm it; the exit code, and the file of it once all trials have ended.
 
     All runs have their records and are not run again, so that the same command goes on where it was interrupted. With
     ``--dry-run`` the trials are listed.
@@ -71,19 +51,23 @@ def tune(options: TuneOptions) -> tuple[int, Tuning | None]:
     if tuned is None:
         print(f"study {study.name}-{SEARCH}: not all trials have ended; the same command goes on")
         return EXIT_RUN_FAILED, None
-    folder = options.output or DEFAULT_FOLDER / f"{study.name}-{SEARCH}"
-    write_atomically(folder / TUNED_FILE, tuned.to_toml().encode())
-    print(f"tuned: {(folder / TUNED_FILE).resolve()}")
+    path = (options.output or DEFAULT_FOLDER / f"{study.name}-{SEARCH}") / TUNED_FILE
+    write_atomically(path, tuned.to_toml().encode())
+    print(f"tuned: {path.resolve()}")
     winners = {
         name: confirmations(bases[name], settings, held_out=held_out, seeds=options.seeds)
         for name, settings in tuned.methods.items()
     }
     confirming = derived_study(study, CONFIRMATION, list(chain.from_iterable(winners.values())), command)
     code = max(code, sweep(confirming, options)) if winners else EXIT_RUN_FAILED
-    confirmed = {name: accuracies_of(runs, confirming.name, cells) for name, cells in winners.items()}
-    for name, settings in tuned.methods.items():
-        print(summary(name, tuned.accuracies[name], settings, confirmed[name]))
-    return code, Tuning(tuned, confirmed, folder)
+    confirmed = {
+        name: [accuracy_of(runs, confirming.name, cell.config) for cell in cells] for name, cells in winners.items()
+    }
+    tuned = tuned.model_copy(update={"confirmed": confirmed})
+    write_atomically(path, tuned.to_toml().encode())
+    for name in tuned.methods:
+        print(summary(name, tuned))
+    return code, path
 
 
 def share_of(base: RunConfig, options: TuneOptions) -> int:
@@ -122,16 +106,11 @@ def accuracy_of(runs: Runs, study: str, config: RunConfig) -> float:
     return record.measures.get(ACCURACY, math.nan) if record is not None and record.status == "finished" else math.nan
 
 
-def accuracies_of(runs: Runs, study: str, cells: Sequence[Cell]) -> list[float]:
-    """Accuracies of the runs of some cells that have one."""
-    found = (accuracy_of(runs, study, cell.config) for cell in cells)
-    return [accuracy for accuracy in found if not math.isnan(accuracy)]
-
-
-def summary(method: str, accuracies: list[float], settings: Mapping[str, Any], confirmed: list[float]) -> str:
+def summary(method: str, tuned: Tuned) -> str:
     """Say in a line what was found for a method."""
-    words = ", ".join(f"{key} = {value}" for key, value in flatten(settings))
-    best = best_trial(accuracies)
+    words = ", ".join(f"{key} = {value}" for key, value in flatten(tuned.methods[method]))
+    accuracies, best = tuned.accuracies[method], best_trial(tuned.accuracies[method])
+    confirmed = [accuracy for accuracy in tuned.confirmed[method] if not math.isnan(accuracy)]
     assert best is not None
     tested = f"{mean(confirmed):.2%} on the test set, {len(confirmed)} fresh seeds" if confirmed else "not confirmed"
     return f"{method}: {accuracies[best]:.2%} held out in trial {best + 1} of {len(accuracies)} ({words}); {tested}"

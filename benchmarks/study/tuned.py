@@ -26,6 +26,9 @@ class Tuned(BaseModel):
         Keys of `RunConfig` by method, as in a study's file: the settings of its best trial.
     accuracies : dict of list of float
         By method, of each trial on the held-out samples after the last epoch; NaN where it has no result.
+    confirmed : dict of list of float
+        By method, of the winner on the test set after the last epoch: a fresh seed each, the same for all methods; NaN
+        where it has no result.
     """
 
     model_config = STRICT
@@ -35,11 +38,12 @@ class Tuned(BaseModel):
     held_out: int = Field(ge=1)
     methods: dict[str, dict[str, Any]] = {}
     accuracies: dict[str, list[float]]
+    confirmed: dict[str, list[float]] = {}
 
     def to_toml(self) -> str:
         """Write it for a file."""
         head = {name: getattr(self, name) for name in ("study", "command", "trials", "held_out")}
-        tables: dict[str, dict[str, Any]] = {"accuracies": {**self.accuracies}}
+        tables: dict[str, dict[str, Any]] = {"accuracies": {**self.accuracies}, "confirmed": {**self.confirmed}}
         tables |= {f"methods.{_key(name)}": dict(flatten(keys)) for name, keys in self.methods.items()}
         lines = ["# Winners of equal searches, judged by samples held out of the training set. Made by the command."]
         lines += [f"{name} = {_value(value)}" for name, value in head.items()]

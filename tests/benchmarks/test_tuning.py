@@ -140,6 +140,7 @@ def test_what_was_found_survives_the_way_through_its_file(tmp_path: Path) -> Non
             "stbp:classic": {"parameters": {"decay": 0.5}},
         },
         accuracies={"ann": [0.5, 0.25], "stbp:classic": [math.nan, 0.75]},
+        confirmed={"ann": [0.5], "stbp:classic": [math.nan]},
     )
     path = tmp_path / "tuned.toml"
     path.write_text(tuned.to_toml())
@@ -169,6 +170,8 @@ def test_a_search_ends_in_a_file_that_a_study_names_and_goes_on_without_a_run_ag
         best = max(of_method, key=lambda record: record.measures["accuracy_last"])
         assert tuned.methods[name]["optimizer"]["learning_rate"] == best.config["optimizer"]["learning_rate"]
         assert sorted(tuned.accuracies[name]) == sorted(record.measures["accuracy_last"] for record in of_method)
+        winners = [record for record in confirmed if record.config["method"] == name]
+        assert sorted(tuned.confirmed[name]) == sorted(record.measures["accuracy_last"] for record in winners)
     Path("best.toml").write_text('tuned = "results/tiny-tuning/tuned.toml"\n' + STUDY)
     for cell in load_study("best.toml", profile="smoke").cells:
         assert cell.config.optimizer.learning_rate == tuned.methods[cell.config.method]["optimizer"]["learning_rate"]

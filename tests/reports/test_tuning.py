@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.cli.tune import Tuning
 from benchmarks.study.tuned import Tuned
 from reports.cli import main
 from reports.tuning import page_of, tuning_curves, tuning_table
@@ -18,12 +17,12 @@ TUNED = Tuned(
     held_out=1000,
     methods={"ann": {"optimizer": {"learning_rate": 1e-3}}, "stbp": {"parameters": {"decay": 0.5}}},
     accuracies={"ann": [0.5, 0.25, 0.75], "stbp": [math.nan, 0.9, math.nan], "slayer": [math.nan] * 3},
+    confirmed={"ann": [0.7, 0.72], "stbp": [math.nan, 0.8]},
 )
-TUNING = Tuning(TUNED, {"ann": [0.7, 0.72], "stbp": [0.8]}, Path())
 
 
 def test_a_row_a_method_with_its_winner_the_most_accurate_on_the_test_set_first() -> None:
-    rows = tuning_table(TUNING).to_dict("records")
+    rows = tuning_table(TUNED).to_dict("records")
     assert [row["method"] for row in rows] == ["STBP", "ANN (ReLU)", "SLAYER"]
     assert rows[0] == {
         "method": "STBP",
@@ -33,9 +32,22 @@ def test_a_row_a_method_with_its_winner_the_most_accurate_on_the_test_set_first(
         "best trial": "2 of 3",
         "without a result": 2,
         "settings": "decay = 0.5",
+        "less TSSL-BP, points": "-",
+        "is": "-",
     }
     assert (rows[1]["test accuracy"], rows[1]["best trial"]) == ("71.00 ± 1.41", "3 of 3")
     assert (rows[2]["test accuracy"], rows[2]["held out"], rows[2]["n"]) == ("-", "-", 0)
+
+
+def test_differences_are_seed_by_seed_and_called_as_one_family() -> None:
+    ours = [0.80, 0.82, 0.81, 0.83, 0.79]
+    confirmed = {"tssl_bp": ours, "ann": [value + 0.02 for value in ours], "stbp": [math.nan, 0.70, *ours[2:]]}
+    changes = {"confirmed": confirmed, "accuracies": {name: [0.9] for name in confirmed}}
+    rows = {row["method"]: row for row in tuning_table(TUNED.model_copy(update=changes)).to_dict("records")}
+    words = {name: (row["less TSSL-BP, points"], row["is"]) for name, row in rows.items()}
+    assert words["TSSL-BP"] == ("-", "-")
+    assert words["ANN (ReLU)"] == ("+2.00 [+2.00, +2.00]", "higher")
+    assert words["STBP"] == ("-3.00 [-12.55, +6.55]", "open: 5 seeds are needed")
 
 
 def test_a_curve_is_the_best_so_far_and_begins_with_the_first_trial_that_has_a_result() -> None:
@@ -48,7 +60,7 @@ def test_a_curve_is_the_best_so_far_and_begins_with_the_first_trial_that_has_a_r
 
 
 def test_the_page_says_how_it_was_made_and_by_how_many_samples() -> None:
-    page = page_of(TUNING)
+    page = page_of(TUNED)
     assert "Made by `tssl tune tiny`. 3 trials of each method, judged by 1,000 samples" in page
     assert "| STBP " in page
 
