@@ -12,9 +12,11 @@ from typing import TypeAlias
 import pandas as pd
 
 from benchmarks.metrics.metric import available_metrics
+from benchmarks.study.tuned import read_tuned
 from reports.answers import Answer
 from reports.atlas import atlas_blocks
 from reports.commands import merge_commands
+from reports.figures.style import save
 from reports.ledger import answers_of, beyond, ledger
 from reports.load import LATE, Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
@@ -33,10 +35,12 @@ from reports.tables import (
 from reports.tables.cells import NOTHING
 from reports.templating import blocks_to_markdown, call_macro, frame_to_markdown
 from reports.titles import dataset_title
+from reports.tuning import FIGURE, body_of, tuning_curves
 from reports.verdicts import MARGINS, Verdict
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "reports" / "rendered"
+TUNED = ROOT / "benchmarks" / "studies" / "tuned" / "fashion_mnist.toml"
 
 Studies: TypeAlias = Mapping[str, Results]
 Blocks: TypeAlias = dict[str, str]
@@ -137,6 +141,11 @@ def simulated_blocks() -> Blocks:
     return {name: frame_to_markdown(table) for name, table in tables.items()}
 
 
+def tuning_blocks() -> Blocks:
+    """Who is better when all are tuned alike."""
+    return {"tuned": body_of(read_tuned(TUNED))}
+
+
 def measures_blocks() -> Blocks:
     """Definitions of all that metrics give."""
     rows = [
@@ -157,6 +166,7 @@ DOCUMENTS: Mapping[Path, Callable[[Studies], Blocks]] = {
     ROOT / "docs" / "atlas.md": lambda _: atlas_blocks(),
     ROOT / "docs" / "protocol.md": lambda _: measures_blocks(),
     ROOT / "docs" / "nmnist_simulated.md": lambda _: simulated_blocks(),
+    ROOT / "docs" / "tuning.md": lambda _: tuning_blocks(),
 }
 
 
@@ -219,6 +229,7 @@ def main() -> None:
     """Write all reports again, and then the blocks of all documents."""
     for folder in committed_folders().values():
         write_again(folder)
+    save(tuning_curves(read_tuned(TUNED)), ROOT / "docs", FIGURE)
     studies = committed()
     for path, blocks_of in DOCUMENTS.items():
         path.write_text(replace_blocks(path.read_text(encoding="utf-8"), blocks_of(studies)), encoding="utf-8")

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from baselines.method import method_title
 from benchmarks.cli.tune import tune
 from benchmarks.cli.tune_options import TuneOptions
 from benchmarks.config.nested import flatten
@@ -23,6 +22,7 @@ from reports.published import METHOD
 from reports.statistics import Difference, mean_difference
 from reports.tables.cells import NOTHING, called_in_words
 from reports.templating import frame_to_markdown
+from reports.titles import method_title
 
 FIGURE, PAGE_FILE = "tuning", "tuning.md"
 

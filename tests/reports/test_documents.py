@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.config.nested import flatten
+from benchmarks.study.study import load_study
+from benchmarks.study.tuned import read_tuned
 from reports.claims import places_of_the_paper
 from reports.contents import report_of
 from reports.documents import (
     DOCUMENTS,
     RENDERED,
     ROOT,
+    TUNED,
     Studies,
     committed,
     replace_blocks,
@@ -19,11 +23,13 @@ from reports.documents import (
     write_again,
 )
 from reports.figures.gallery import LEFT_OUT
+from reports.figures.style import save
 from reports.load import committed_folders
 from reports.markdown import figures_in
 from reports.recheck import config_of, rows_of
 from reports.render import REPORT_FILE
 from reports.templating import report_to_markdown
+from reports.tuning import FIGURE, tuning_curves
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +143,22 @@ def test_a_number_that_no_table_has_is_found() -> None:
     table = "<!-- t: begin -->\n| 92.15 ± 0.12 | [+0.48] |\n<!-- t: end -->\n"
     assert list(without_source(table + "92.15, 92.1 or 92.2, and 0.5 points; T = 3, v1.2.3")) == []
     assert list(without_source(table + "92.3, -0.10 and 92.151")) == ["92.3", "0.10", "92.151"]
+
+
+def test_the_figure_of_what_was_tuned_is_that_of_its_file(tmp_path: Path) -> None:
+    save(tuning_curves(read_tuned(TUNED)), tmp_path, FIGURE)
+    for name in (f"{FIGURE}.png", f"{FIGURE}.svg"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "docs" / name).read_bytes(), "python -m reports.documents"
+
+
+def test_what_was_tuned_is_what_its_study_trains() -> None:
+    tuned = read_tuned(TUNED)
+    configs = [cell.config for cell in load_study("fashion_mnist_tuned", profile="quick").cells]
+    assert {config.method for config in configs} == set(tuned.methods)
+    assert {config.seed for config in configs} == {1, 2, 3, 4, 5}
+    for config in configs:
+        found = dict(flatten(tuned.methods[config.method]))
+        assert found.items() <= dict(flatten(config.model_dump())).items()
 
 
 def test_a_text_without_markers_is_refused() -> None:

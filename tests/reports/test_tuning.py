@@ -23,7 +23,7 @@ TUNED = Tuned(
 
 def test_a_row_a_method_with_its_winner_the_most_accurate_on_the_test_set_first() -> None:
     rows = tuning_table(TUNED).to_dict("records")
-    assert [row["method"] for row in rows] == ["STBP", "ANN (ReLU)", "SLAYER"]
+    assert [row["method"] for row in rows] == ["STBP", "ANN (ReLU)", "SLAYER-like"]
     assert rows[0] == {
         "method": "STBP",
         "test accuracy": "80.00",
