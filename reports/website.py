@@ -29,7 +29,7 @@ PACKAGES = ("tssl_core", "baselines", "benchmarks", "reports")
 NEWS = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 GUIDES: Mapping[str, tuple[str, ...]] = {
-    "Results": ("results", "findings", "methods", "sequences", "nmnist_simulated", "atlas"),
+    "Results": ("results", "findings", "methods", "tuning", "sequences", "nmnist_simulated", "atlas"),
     "What is measured": ("protocol", "math"),
     "Using it": ("running", "adding", "exchange", "mlflow"),
     "How it is built": ("architecture", "performance", "benchmarks", "benchmarks_gpu"),
