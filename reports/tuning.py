@@ -19,12 +19,13 @@ from reports.figures.scales import stretch
 from reports.figures.style import save, style_of
 from reports.markdown import code, escape_markdown
 from reports.published import METHOD
-from reports.statistics import Difference, mean_difference
+from reports.statistics import paired_difference
 from reports.tables.cells import NOTHING, called_in_words
 from reports.templating import frame_to_markdown
 from reports.titles import method_title
 
 FIGURE, PAGE_FILE = "tuning", "tuning.md"
+TESTED = "test_accuracy"
 
 TRIALS = """\
 Trials are draws of a scrambled Sobol' sequence, from the learning rate and from what the method declares for its
@@ -90,30 +91,26 @@ def tuning_table(tuned: Tuned) -> pd.DataFrame:
         A row a method: its best trial, its settings, mean and standard deviation over fresh seeds, and the difference
         from `METHOD` seed by seed, with what is called of it.
     """
-    names = sorted(tuned.accuracies, key=lambda name: np.nan_to_num(-_mean(tuned, name), nan=np.inf))
-    differences = [less_reference(tuned, name) for name in names]
-    rows = [_row(tuned, name) for name in names]
+    confirmed = {name: _confirmed(tuned, name) for name in tuned.accuracies}
+    names = sorted(confirmed, key=lambda name: -confirmed[name][TESTED].mean() if len(confirmed[name]) else math.inf)
+    reference = _confirmed(tuned, METHOD)
+    differences = [None if name == METHOD else paired_difference(confirmed[name], reference, TESTED) for name in names]
+    rows = [_row(tuned, name, confirmed[name][TESTED]) for name in names]
     for row, found, words in zip(rows, differences, called_in_words(differences), strict=True):
-        row[f"less {method_title(METHOD)}, points"] = NOTHING if found is None else str(found)
-        row["is"] = NOTHING if found is None else words
+        row[f"less {method_title(METHOD)}, points"] = NOTHING if found is None else str(found.times(100))
+        row["is"] = words
     return pd.DataFrame(rows)
 
 
-def less_reference(tuned: Tuned, name: str) -> Difference | None:
-    """Accuracy of a method's winner less that of `METHOD`, seed by seed, in points; None where there is none."""
-    pairs = zip(tuned.confirmed.get(name, []), tuned.confirmed.get(METHOD, []), strict=False)
-    found = [100 * (theirs - ours) for theirs, ours in pairs if not math.isnan(theirs - ours)]
-    return mean_difference(found) if found and name != METHOD else None
+def _confirmed(tuned: Tuned, name: str) -> pd.DataFrame:
+    """The confirmations of a method that have a result, each with its number, which is that of its seed."""
+    accuracies = pd.Series(tuned.confirmed.get(name, []), name=TESTED, dtype=float)
+    return accuracies.rename_axis("seed").reset_index().dropna()
 
 
-def _mean(tuned: Tuned, name: str) -> float:
-    return pd.Series(tuned.confirmed.get(name, []), dtype=float).mean()
-
-
-def _row(tuned: Tuned, name: str) -> dict[str, object]:
+def _row(tuned: Tuned, name: str, confirmed: pd.Series) -> dict[str, object]:
     accuracies = tuned.accuracies[name]
-    best, confirmed = best_trial(accuracies), pd.Series(tuned.confirmed.get(name, []), dtype=float).dropna()
-    settings = flatten(tuned.methods.get(name, {}))
+    best, settings = best_trial(accuracies), flatten(tuned.methods.get(name, {}))
     return {
         "method": method_title(name),
         "test accuracy": percent(confirmed) if len(confirmed) else NOTHING,

@@ -1,6 +1,6 @@
 """Configuration models, validated strictly, with errors that fit in a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,7 +18,7 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError("; ".join(_one_line(details, model) for details in error.errors())) from error
+        raise _refusal(error.errors(), model) from error
 
 
 def refuse_wrong(model: type[BaseModel], values: Mapping[str, Any]) -> None:
@@ -33,7 +33,7 @@ def refuse_wrong(model: type[BaseModel], values: Mapping[str, Any]) -> None:
         model.model_validate(dict(values))
     except ValidationError as error:
         if wrong := [details for details in error.errors() if details["type"] != "missing"]:
-            raise ConfigError("; ".join(_one_line(details, model) for details in wrong)) from error
+            raise _refusal(wrong, model) from error
 
 
 def refuse_unknown(kind: type, given: Mapping[str, Any], prefix: str = "") -> None:
@@ -51,6 +51,11 @@ def refuse_unknown(kind: type, given: Mapping[str, Any], prefix: str = "") -> No
             raise ConfigError(f"unknown key {prefix + key!r}; {expected}")
         if isinstance(value, Mapping) and is_dataclass(known[key]):
             refuse_unknown(known[key], value, f"{prefix}{key}.")
+
+
+def _refusal(errors: Iterable[Any], model: type[BaseModel]) -> ConfigError:
+    """What pydantic found, as an error of one line."""
+    return ConfigError("; ".join(_one_line(details, model) for details in errors))
 
 
 def _one_line(details: Any, model: type[BaseModel]) -> str:

@@ -49,7 +49,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         try:
             timer.start()
             yield
-            timer.cancel()
+            timer.cancel()  # here already, so that a signal of the last moment is still taken for what it is
         except Terminated:
             if not over.is_set():
                 raise

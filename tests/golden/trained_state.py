@@ -12,7 +12,7 @@ import importlib
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -21,6 +21,7 @@ import yaml  # type: ignore[import-untyped]
 from torch import Tensor
 
 from baselines.method import Model, get_method
+from benchmarks.config.nested import merge, parse_overrides
 from benchmarks.config.run import kept_run
 from benchmarks.datasets.dataset import data_root, get_dataset
 from benchmarks.training.checkpoints import read_checkpoint
@@ -31,9 +32,9 @@ SEED = 5
 STOOD_IN = ("pycuda", "pycuda.driver", "pycuda.autoinit", "rich", "rich.console", "rich.progress")
 
 
-def gradients(loss: Tensor, weights: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Gradient of each weight, with the axes that are not of length 1 alone: their kernels have one for time."""
-    yield from (gradient.squeeze() for gradient in torch.autograd.grad(loss, weights))
+def gradients(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    """Gradient of each weight without axes of length 1: their kernels have one for time."""
+    return [gradient.squeeze() for gradient in torch.autograd.grad(loss, weights)]
 
 
 def of_authors(
@@ -70,8 +71,10 @@ def main() -> None:
     parser.add_argument("network", help="file in its folder Networks, such as FashionMNIST_CNN.yaml")
     parser.add_argument("run", type=Path, help="folder of the run's record")
     parser.add_argument("checkpoint", type=Path, help="of the run")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="of ours")
     options = parser.parse_args()
-    config = kept_run(json.loads((options.run / "run.json").read_text(encoding="utf-8"))["config"])
+    record = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
+    config = kept_run(merge(record["config"], parse_overrides(options.overrides)))
     train = get_dataset(config.dataset).load(data_root(None)).train
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(SEED))
     images, labels = train.batch(order[: config.batch_size])
@@ -93,7 +96,7 @@ def main() -> None:
         weights, gradients(loss, weights), gradients(their_loss, their_weights), strict=True
     ):
         apart = float((ours - others).norm() / others.norm())
-        print(f"gradient of {tuple(weight.shape)}: norm {float(others.norm()):.4g}, relative difference {apart:.1e}")
+        print(f"gradient of {tuple(weight.shape)}: norm {float(ours.norm()):.4g}, relative difference {apart:.1e}")
 
 
 if __name__ == "__main__":
