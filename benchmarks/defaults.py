@@ -5,10 +5,7 @@ from typing import Literal, TypeAlias
 PROFILES = ("smoke", "quick", "paper")
 
 DEFAULT_RUNS = "runs"
-"""Folder of the records of runs."""
-
-DEFAULT_CHECKPOINTS = "checkpoints"
-"""Folder of what unfinished runs go on from."""
+"""Folder of the runs: of their records, and of what unfinished ones go on from."""
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 

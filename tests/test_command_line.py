@@ -88,6 +88,8 @@ def test_what_is_not_typed_is_as_in_an_execution() -> None:
     add_training_options(parser, example="epochs=3")
     parsed = parser.parse_args(["--checkpoints", "off"])
     assert read_options(TrainingOptions, parsed).execution() == Execution()
+    parsed = parser.parse_args(["--runs", "elsewhere"])
+    assert read_options(TrainingOptions, parsed).execution() == Execution(checkpoints=Path("elsewhere"))
 
 
 @pytest.mark.parametrize(

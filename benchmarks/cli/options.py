@@ -11,7 +11,6 @@ from baselines.plugins import FILES_VARIABLE
 from benchmarks.config.nested import merge, parse_overrides, read_toml
 from benchmarks.defaults import (
     DATA_ROOT_VARIABLE,
-    DEFAULT_CHECKPOINTS,
     DEFAULT_RUNS,
     DEFAULT_TRACKING_URI,
     OFF,
@@ -54,7 +53,7 @@ class TrainingOptions:
     cudnn_benchmark: bool | None
     threads: int | None
     fresh: bool
-    checkpoints: str
+    checkpoints: str | None
     data_root: str | None
     runs: Path
     tracking_uri: str
@@ -75,7 +74,7 @@ class TrainingOptions:
         from benchmarks.config.execution import Execution
 
         return Execution(
-            checkpoints=None if self.checkpoints == OFF else Path(self.checkpoints),
+            checkpoints=None if self.checkpoints == OFF else Path(self.checkpoints or self.runs),
             device=self.device or Execution.device,
             backend=self.backend,
             data_root=self.data_root,
@@ -256,8 +255,7 @@ def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> No
     parser.add_argument(
         "--checkpoints",
         metavar="FOLDER",
-        default=DEFAULT_CHECKPOINTS,
-        help=f"keeps where unfinished runs stand, so that they can go on; {OFF!r} for none (default: %(default)s)",
+        help=f"of where unfinished runs stand, so that they can go on; {OFF!r} for none (default: beside the records)",
     )
     add_data_root(parser)
     add_runs(parser)

@@ -26,7 +26,7 @@ class Execution:
     progress : bool
         Whether somebody looks on, at a terminal.
     checkpoints : Path, optional
-        Folder of the checkpoints of runs in progress, see `benchmarks.training.checkpoints`; None for none.
+        Root of the checkpoints of runs in progress, see `benchmarks.training.checkpoints`; None for none.
     threads : int, optional
         Threads of torch on the CPU; None leaves torch its own choice, or the executor's. Sums are rounded differently
         with another number of them.

@@ -66,7 +66,7 @@ def where_to_go_on(
     runs : Runs
         Where its record is, if it has one.
     checkpoints : Path, optional
-        Folder of the checkpoints of all runs.
+        Root of the checkpoints of all runs, which may be that of the records.
     deciding : callable
         Gives all that has to be equal for a checkpoint to be used, see `Environment.deciding`; None if that is not
         known here. Asked only if there is a checkpoint.

@@ -7,10 +7,10 @@ read changed weights from a damaged file without a word.
 import hashlib
 import io
 import pickle
-import shutil
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -31,6 +31,9 @@ CHEAP = 0.1
 SHARE = 0.01
 """Of a run's time at most, for those that take longer: on a GPU, to write a large network can take half an epoch."""
 
+ALL = "epoch-*.pt"
+"""Files of checkpoints in the folder of a run."""
+
 DIGEST_LENGTH = 8
 """Of the part of a file's name that says in which environment it was written."""
 
@@ -50,7 +53,7 @@ class RunCheckpoints:
     Parameters
     ----------
     folder : Path
-        Nobody else's; who holds the lock of the run may write there.
+        Of the run, with its record in it or without; who holds the lock of the run may write there.
     identity : mapping
         Run key and all else that has to be equal for the run to go on as if it had not been interrupted. Files of
         another identity stay where they are until the run has finished, but are not used.
@@ -61,7 +64,7 @@ class RunCheckpoints:
 
     @classmethod
     def of(cls, root: Path, study: str, run_key: str, environment: Mapping[str, str]) -> "RunCheckpoints":
-        """Return the checkpoints of a run of a study, under the folder `root` that all runs share."""
+        """Return the checkpoints of a run of a study, in the folder that its record has under the root of all runs."""
         return cls(root / quote(study, safe="") / run_key, {"run_key": run_key, **environment})
 
     def save(self, state: TrainingState) -> None:
@@ -91,7 +94,7 @@ class RunCheckpoints:
                 return Found(self._read(path), tuple(problems))
             except CheckpointError as error:
                 problems.append(str(error))
-        for path in sorted(set(self.folder.glob("epoch-*.pt")) - set(mine), reverse=True)[:1]:
+        for path in sorted(set(self.folder.glob(ALL)) - set(mine), reverse=True)[:1]:
             try:
                 self._read(path)
             except CheckpointError as error:
@@ -100,11 +103,14 @@ class RunCheckpoints:
 
     def leaves_files(self) -> bool:
         """Whether there are checkpoints."""
-        return self.folder.exists()
+        return any(self.folder.glob(ALL))
 
     def discard(self) -> None:
-        """Remove all checkpoints of the run."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all checkpoints of the run, and the folder if nothing else is in it."""
+        with suppress(OSError):
+            for path in self.folder.glob(f"{ALL}*"):  # what a killed process has left behind included
+                path.unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def _mine(self) -> list[Path]:
         """Files of this identity, the newest first."""
@@ -151,7 +157,7 @@ def epochs_kept(root: Path | None, study: str, run_key: str) -> int:
     """Epochs that the newest checkpoint of a run has behind it by its name, whether or not it can be used here."""
     if root is None:
         return 0
-    files = RunCheckpoints.of(root, study, run_key, {}).folder.glob("epoch-*.pt")
+    files = RunCheckpoints.of(root, study, run_key, {}).folder.glob(ALL)
     return max((int(path.name.split("-")[1]) for path in files), default=0)
 
 

@@ -18,8 +18,7 @@ def test_cold_starts_of_four_sweeps(empty_folder: Path, tally: Tally, monkeypatc
         monkeypatch.chdir(folder)
         Path("tiny.toml").write_text(STUDY)
         # Half of them share their runs, and all the store.
-        folders = [("--runs", f"runs-{n % 2}", "--checkpoints", f"checkpoints-{n % 2}") for n in range(SWEEPS)]
-        children = [begin([*SWEEP, *more], Path(f"{n}.log")) for n, more in enumerate(folders)]
+        children = [begin([*SWEEP, "--runs", f"runs-{n % 2}"], Path(f"{n}.log")) for n in range(SWEEPS)]
         tally.add(f"cold start {number}", what_is_wrong([end(child) for child in children]))
 
 

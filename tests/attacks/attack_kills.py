@@ -68,9 +68,8 @@ def test_kills_at_writes_and_renames_of_a_run(empty_folder: Path, tally: Tally) 
         *((os, "fsync", number, True) for number in range(1, CALLS + 1)),
     ]:
         runs = f"{name}-{number}-{after}"
-        folders = [runs, "--checkpoints", f"{runs}-checkpoints"]
-        killed = end(begin([*sweep, *folders], Path(f"{runs}.log"), partial(kill_at, place, name, number, after=after)))
-        again = end(begin([*sweep, *folders], Path(f"{runs}.log")))
+        killed = end(begin([*sweep, runs], Path(f"{runs}.log"), partial(kill_at, place, name, number, after=after)))
+        again = end(begin([*sweep, runs], Path(f"{runs}.log")))
         same = numbers_of(Runs(Path(runs)).records("tiny")) == expected
         right = (killed, again, same) == (-signal.SIGKILL, 0, True)
         tally.add(runs, None if right else f"codes {killed} and {again}, the numbers are the same: {same}")

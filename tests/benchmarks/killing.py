@@ -87,16 +87,17 @@ def kill_until_done(arguments: Sequence[str], log: Path, store: Path, *, kills: 
 
     A sweep that has come to its end before that is followed by another one, whose runs are in a folder of their own.
     """
-    draw, checkpoints = random.Random(0), Path("checkpoints")
+    draw = random.Random(0)
     codes: list[int] = []
     while (killed := codes.count(-signal.SIGKILL)) < kills:
+        runs = f"killed-{codes.count(0)}"
         moment = in_a_write(store, draw.randint(1, 20))
         if killed == 1:
             moment = after(0.2)  # at the start
         elif killed % 2 == 0:
             # So that there is something to go on from.
-            moment = after_an_epoch(checkpoints, draw.uniform(0, 0.05) if killed else 0)
-        codes.append(end(begin([*arguments, "--runs", f"killed-{codes.count(0)}"], log), moment))
+            moment = after_an_epoch(Path(runs), draw.uniform(0, 0.05) if killed else 0)
+        codes.append(end(begin([*arguments, "--runs", runs], log), moment))
     return [*codes, end(begin([*arguments, "--runs", f"killed-{codes.count(0)}"], log))]
 
 

@@ -36,7 +36,7 @@ def wait_for_epochs(runs: int) -> list[Path]:
     """Folders of so many runs that have a checkpoint and are in progress."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        folders = {path.parent for path in Path("checkpoints").rglob("epoch-*.pt")}
+        folders = {path.parent for path in Path("runs").rglob("epoch-*.pt")}
         folders = {folder for folder in folders if is_locked(Path("runs/tiny", folder.name, "lock"))}
         if len(folders) >= runs:
             return sorted(folders)
@@ -64,7 +64,7 @@ def test_two_jobs_give_the_numbers_of_one_process_though_a_worker_is_killed(capf
     records = Runs().records("tiny")
     assert numbers_of(records) == numbers_of(Runs(Path("here")).records("tiny"))
     assert {record.execution["threads"] for record in records} == {1}
-    assert not any(path.is_file() for path in Path("checkpoints").rglob("*"))
+    assert not any(Path("runs").rglob("epoch-*"))
 
 
 def test_ctrl_c_stops_all_workers_and_says_how_to_go_on() -> None:

@@ -61,7 +61,7 @@ def test_sweeps_that_are_killed_again_and_again_or_run_at_once_end_with_the_numb
     records = [Runs(folder).records("tiny") for folder in folders]
     for found in records:
         assert numbers_of(found) == numbers_of(undisturbed)
-    assert not any(path.is_file() for path in (tmp_path / "checkpoints").rglob("*"))
+    assert not any(tmp_path.rglob("epoch-*"))
     mirrored = {record.record_id: record for record in records_in_mlflow(store, "tiny")}
     assert mirrored == {record.record_id: record for found in records for record in found}
     uploader = Uploader(Mirror(store).connection.client())
@@ -81,10 +81,9 @@ def test_sigterm_closes_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     command: list[Any] = [sys.executable, "-m", "benchmarks", "run", "--study", "tiny", "--device", "cpu"]
     for text in ("dataset=digits", "method=ann", "architecture=30", "epochs=200"):
         command += ["--set", text]
-    folders = {name: str(tmp_path / name) for name in ("runs", "checkpoints")}
-    command += ["--tracking-uri", "off", *(part for name, path in folders.items() for part in (f"--{name}", path))]
+    command += ["--tracking-uri", "off", "--runs", str(tmp_path / "runs")]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and not any((tmp_path / "checkpoints").rglob("epoch-000003-*.pt")):
+        while process.poll() is None and not any(tmp_path.rglob("epoch-000003-*.pt")):
             time.sleep(0.01)
         process.terminate()
         _, error = process.communicate()
@@ -94,7 +93,7 @@ def test_sigterm_closes_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert shlex.split(typed) == command
     (record,) = Runs(tmp_path / "runs").records("tiny")
     assert (record.status, record.reason) == ("interrupted", "stopped by SIGTERM")
-    newest = max((tmp_path / "checkpoints").rglob("*.pt"))
+    newest = max(tmp_path.rglob("*.pt"))
     # An epoch is in the checkpoint before it is in the record.
     behind = len(read_checkpoint(newest)["history"])
     assert behind >= 3

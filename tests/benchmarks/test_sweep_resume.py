@@ -47,19 +47,19 @@ ONE, TWO = study_of({}), study_of({}, {"seed": 1})
 
 
 @pytest.fixture
-def execution(tmp_path: Path) -> Execution:
-    """With checkpoints."""
-    return Execution(device="cpu", checkpoints=tmp_path / "checkpoints")
-
-
-@pytest.fixture
 def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path / "runs")
 
 
+@pytest.fixture
+def execution(runs: Runs) -> Execution:
+    """With checkpoints beside the records."""
+    return Execution(device="cpu", checkpoints=runs.root)
+
+
 def checkpoint_files(execution: Execution) -> list[Path]:
     assert execution.checkpoints is not None
-    return sorted(path for path in execution.checkpoints.rglob("*") if path.is_file())
+    return sorted(execution.checkpoints.rglob("epoch-*"))
 
 
 def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseException) -> None:
@@ -149,6 +149,29 @@ def test_fresh_begins_at_the_start_in_another_record(
     assert "went on" not in capsys.readouterr().out
     assert [record.record_id == stopped.record_id for record in runs.records("tiny")] == [False]
     assert checkpoint_files(execution) == []
+
+
+def test_a_sweep_with_runs_of_its_own_leaves_the_checkpoints_of_another_alone(
+    runs: Runs, execution: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_in_epoch(monkeypatch, 3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run_study(ONE, execution, runs)
+    kept, other = checkpoint_files(execution), Runs(tmp_path / "other")
+    for _ in range(2):  # the second time clears away what is left of runs that are done
+        run_study(ONE, replace(execution, checkpoints=other.root), other)
+    assert len(kept) == 2
+    assert checkpoint_files(execution) == kept
+
+
+def test_checkpoints_in_a_folder_of_their_own_take_it_with_them_and_those_beside_a_record_leave_that(
+    runs: Runs, execution: Execution, tmp_path: Path
+) -> None:
+    key = ONE.cells[0].config.run_key
+    run_study(ONE, replace(execution, checkpoints=tmp_path / "elsewhere"), runs)
+    assert list((tmp_path / "elsewhere" / "tiny").iterdir()) == []
+    run_study(ONE, execution, runs, fresh=True)
+    assert [path.name for path in runs.folder("tiny", key).iterdir()] == ["run.json"]
 
 
 def site_of(execution: Execution, runs: Runs) -> Site:
@@ -242,7 +265,6 @@ def test_what_a_run_that_was_killed_after_its_end_left_behind_is_cleared_away_un
 ) -> None:
     run_study(ONE, execution, runs)
     checkpoints = checkpoints_of(ONE, execution)
-    checkpoints.folder.mkdir()
     (checkpoints.folder / "epoch-000003-00000000.pt").touch()
     with runs.lock("tiny", ONE.cells[0].config.run_key):
         run_study(ONE, execution, runs)
@@ -309,7 +331,7 @@ def test_a_stop_is_an_exit_code_and_the_command_to_go_on(
     assert printed == "tssl: stopped; go on with: tssl " + " ".join(command[:-1]) + " 'runs of today'"
     assert main(command) == 0
     assert "went on after epoch 1" in capsys.readouterr().out
-    assert list(Path("checkpoints/runs").iterdir()) == []
+    assert not any(Path("runs of today").rglob("epoch-*"))
 
 
 def test_checkpoints_can_be_turned_off_and_records_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
