@@ -54,7 +54,10 @@ def try_command(options: TryOptions) -> int:
                 executor = local_executor(options.jobs)
                 code = carry_out(study, options, options.mirror(), executor=executor, estimating=False)
         except TimeLimitError:
-            print(f"{duration(options.budget or 0)} are over; what has not come to its end is left out")
+            print(
+                f"{duration(options.budget or 0)} are over; what has not come to its end is left out, and goes on with "
+                f"the other options as they were by: {command_to_go_on(options, study)}"
+            )
         tables = rankings(options, study)
     for title, table in tables:
         print(f"\n{title}\n{in_words(table)}")
@@ -147,6 +150,17 @@ def _only(study: Study, seeds: Sequence[int], epochs: int | None = None) -> Stud
     if epochs is not None:
         cells = [cell_of(cell.config.model_copy(update={"epochs": epochs})) for cell in cells]
     return replace(study, cells=tuple(cells))
+
+
+def command_to_go_on(options: TryOptions, study: Study) -> str:
+    """The command, without a budget, that goes on with the seeds and epochs that one has left of a trial."""
+    configs = [cell.config for cell in study.cells]
+    epochs, seeds = {config.epochs for config in configs}, sorted({config.seed for config in configs})
+    changes = [*options.overrides, *(f"epochs={number}" for number in epochs if len(epochs) == 1)]
+    choices = [*options.only, f"seed={','.join(map(str, seeds))}"]
+    typed = [part for change in changes for part in ("--set", change)]
+    typed += [part for choice in choices for part in ("--only", choice)]
+    return shlex.join(["tssl", "try", options.method, "--against", options.against, *typed])
 
 
 def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFrame]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -282,11 +283,21 @@ def test_what_a_budget_stops_is_left_out_of_the_ranking(
 def test_a_budget_holds_while_runs_go_on(
     method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trying, "within", lambda _, study, __: study)
-    long = ["--only", "time_steps=2", "--set", "epochs=100000", "--budget", "4s"]
-    assert "no run of" in refusal(capsys, "try", str(method_file), *TRY, *long)
+    monkeypatch.setattr(trying, "within", lambda _, study, __: trying._only(study, [0, 1], epochs=100000))
+    long = ["--only", "time_steps=2", "--set", "epochs=7", "--budget", "4s"]
+    assert main(["try", str(method_file), *TRY, *long]) == 2
+    printed = capsys.readouterr()
+    assert "no run of" in printed.err
     (study,) = Runs().studies()
-    assert {record.status for record in Runs().records(study)} == {"interrupted"}
+    stopped = Runs().records(study)
+    assert {record.status for record in stopped} == {"interrupted"}
+    line = next(line for line in printed.out.splitlines() if "are over" in line)
+    again: list[Study] = []
+    monkeypatch.setattr(trying, "carry_out", lambda study, *_, **__: again.append(study))
+    monkeypatch.setattr(trying, "rankings", lambda *_: [("", pd.DataFrame())])
+    main(shlex.split(line.partition(" by: tssl ")[2]))
+    assert [cell.config.seed for cell in again[0].cells] == [0, 1]
+    assert {cell.config.run_key for cell in again[0].cells} >= {record.run_key for record in stopped}
 
 
 def estimated(plan: list[object], *_: object) -> Estimate:
