@@ -32,6 +32,13 @@ def test_an_interval_misses_the_true_difference_in_at_most_six_of_a_hundred_case
     assert 0.04 <= missed <= 0.06
 
 
+@pytest.mark.parametrize("seeds", [8, 10])
+def test_a_second_look_after_five_seeds_errs_in_seven_to_nine_of_a_hundred_cases(seeds: int) -> None:
+    draws = np.random.default_rng(seeds).normal(size=(DRAWS, seeds))
+    wrong = np.mean([not all(mean_difference(row[:n]).is_noise for n in (ENOUGH, seeds)) for row in draws])
+    assert 0.07 <= wrong <= 0.09
+
+
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("spread", [0.01, 0.05, 0.15, 0.5, 2.0])
 @pytest.mark.parametrize("published_spread", [0.01, 0.15, 2.0])
