@@ -39,8 +39,6 @@ class Answer:
         Percentage points ours is above what it is held to, and the same of the best test epoch.
     margin : float
         Points that count for nothing.
-    is_comparison : bool
-        Whether `difference` is one of several of its place.
     others : tuple of (Published, Difference)
         Rows that the paper prints beside its own, and ours less each.
     note : str
@@ -56,7 +54,6 @@ class Answer:
     difference: Difference | None
     best: Difference | None = None
     margin: float = 0.0
-    is_comparison: bool = False
     others: tuple[tuple[Published, Difference], ...] = ()
     note: str = ""
 
@@ -161,6 +158,8 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
 def _comparison(
     claim: Claim, ours: pd.DataFrame, theirs: pd.DataFrame, subject: str, margin: float = 0.0
 ) -> Answer | None:
+    shared = set(ours.loc[ours[LATE].notna(), "seed"]) & set(theirs.loc[theirs[LATE].notna(), "seed"])
+    ours, theirs = (runs[runs["seed"].isin(shared)] for runs in (ours, theirs))
     late, best = (paired_difference(ours, theirs, metric) for metric in (LATE, BEST))
     if late is None or best is None:
         return None
@@ -170,7 +169,6 @@ def _comparison(
         difference=late.times(100),
         best=best.times(100),
         margin=margin,
-        is_comparison=True,
     )
 
 

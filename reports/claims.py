@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
@@ -35,17 +35,21 @@ class _Claim(BaseModel):
         Name, and what is claimed, in words.
     elsewhere : list of str
         Datasets on which the same is looked at, beyond the paper: there is no verdict from them.
-    run : str
-        What has to be run to test it; empty if it is not the paper's.
+    study, arguments : str
+        What has to be run to test it, and with which arguments; see `command_of`.
     lacking : str
         Why it was not run, where it could not be.
     """
 
     model_config = STRICT
+    is_comparison: ClassVar[bool] = False
+    """Whether it is one of the family of comparisons on each of its networks."""
+
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     text: str = Field(min_length=1)
     elsewhere: list[str] = []
-    run: str = ""
+    study: str = ""
+    arguments: str = ""
     lacking: str = ""
 
     @property
@@ -187,6 +191,8 @@ class BetterClaim(_GeneralClaim):
         Name of the method.
     """
 
+    is_comparison = True
+
     kind: Literal["better"]
     than: str = Field(min_length=1)
 
@@ -206,6 +212,8 @@ class StepsSufficeClaim(_GeneralClaim):
     margin : float, optional
         Percentage points that they may cost; that of the dataset if left out.
     """
+
+    is_comparison = True
 
     kind: Literal["steps_suffice"]
     time_steps: int = Field(ge=1)
@@ -268,6 +276,13 @@ def read_claims(text: str) -> tuple[Claim, ...]:
 def all_claims() -> tuple[Claim, ...]:
     """Every claim of claims.toml."""
     return read_claims((resources.files("reports") / "claims.toml").read_text(encoding="utf-8"))
+
+
+def command_of(claim: Claim, place: Place) -> str:
+    """What has to be run to test a claim on a network: its own study, or else that of the network's accuracy."""
+    of_network = (other.study for other in all_claims() if isinstance(other, AccuracyClaim) and place in other.places)
+    words = ["nox -s", f"reproduce_{claim.study or next(of_network)}", "-- --profile paper", claim.arguments]
+    return " ".join(word for word in words if word)
 
 
 def places_of_the_paper() -> Iterator[tuple[Claim, Place]]:

@@ -1,16 +1,20 @@
 """The two tables at the head of a report: the paper's claims with verdicts, and what is beyond the paper without."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import pandas as pd
 
 from reports.answers import Answer, answers
-from reports.claims import Claim, Place, all_claims, places_of_the_paper
+from reports.claims import Claim, Place, all_claims, command_of, places_of_the_paper
 from reports.model import LedgerLine, Table
-from reports.statistics import holm
+from reports.statistics import ENOUGH, holm
 from reports.tables.cells import NOTHING
 from reports.titles import dataset_title
 from reports.verdicts import Judgement, Verdict, judge, judge_comparison
+
+Line: TypeAlias = tuple[str, Place]
+"""A line of the first table: the id of a claim, and one of its places."""
 
 
 def answers_of(runs: pd.DataFrame) -> list[Answer]:
@@ -41,7 +45,7 @@ def ledger(found: Sequence[Answer], places: Iterable[Place] | None = None) -> tu
         In the order of claims.toml; what no run on the paper's data and protocol tests is *not run*.
     """
     of_the_paper = {(answer.claim.id, answer.place): answer for answer in found if answer.of_the_paper}
-    adjusted = _adjusted([answer for answer in of_the_paper.values() if answer.is_comparison])
+    adjusted = _adjusted(of_the_paper)
     wanted = None if places is None else set(places)
     lines = []
     for claim, place in places_of_the_paper():
@@ -69,17 +73,30 @@ def beyond(found: Sequence[Answer]) -> Table:
     return Table(columns, tuple(sorted(rows, key=lambda row: row[:2])))
 
 
-def _adjusted(comparisons: Sequence[Answer]) -> dict[tuple[str, Place], float]:
-    """P-values of comparisons after Holm, those of one place being a family, by claim and place."""
-    adjusted: dict[tuple[str, Place], float] = {}
-    for place in {answer.place for answer in comparisons}:
-        family = [answer for answer in comparisons if answer.place == place and answer.difference is not None]
-        values = holm([answer.difference.p_value(-answer.margin) for answer in family if answer.difference is not None])
-        adjusted |= {(answer.claim.id, place): value for answer, value in zip(family, values, strict=True)}
-    return adjusted
+def _adjusted(found: Mapping[Line, Answer]) -> dict[Line, float]:
+    """P-values of comparisons after Holm.
+
+    A family is all that the paper compares at one place: what is not tested here counts with a p-value of 1, so that
+    a report of few runs decides nothing that all runs together leave open.
+    """
+    families: dict[Place, dict[Line, float]] = {}
+    for claim, place in places_of_the_paper():
+        if claim.is_comparison:
+            families.setdefault(place, {})[claim.id, place] = _p_value(found.get((claim.id, place)))
+    return {
+        line: value
+        for family in families.values()
+        for line, value in zip(family, holm([*family.values()]), strict=True)
+    }
 
 
-def _line(answer: Answer, adjusted: dict[tuple[str, Place], float]) -> LedgerLine:
+def _p_value(answer: Answer | None) -> float:
+    if answer is None or answer.difference is None or answer.difference.n < ENOUGH:
+        return 1.0
+    return answer.difference.p_value(-answer.margin)
+
+
+def _line(answer: Answer, adjusted: Mapping[Line, float]) -> LedgerLine:
     key = answer.claim.id, answer.place
     if answer.difference is None:
         judgement = Judgement(Verdict.NOT_RUN)
@@ -91,6 +108,7 @@ def _line(answer: Answer, adjusted: dict[tuple[str, Place], float]) -> LedgerLin
         answer.claim,
         _title(answer.claim, answer.place),
         judgement,
+        command_of(answer.claim, answer.place),
         answer.ours,
         answer.terms,
         tuple(_beside(answer)),
@@ -117,4 +135,5 @@ def _title(claim: Claim, place: Place) -> str:
 
 def _not_run(claim: Claim, place: Place) -> LedgerLine:
     """Return the line of a claim that nothing on the paper's data and protocol tests."""
-    return LedgerLine(claim, _title(claim, place), Judgement(Verdict.NOT_RUN, reason=claim.lacking))
+    judgement = Judgement(Verdict.NOT_RUN, reason=claim.lacking)
+    return LedgerLine(claim, _title(claim, place), judgement, command_of(claim, place))

@@ -97,6 +97,8 @@ class LedgerLine:
         The same in words, with the network.
     judgement : Judgement
         The verdict.
+    command : str
+        What has to be run to test it.
     ours, terms : str
         Our number and on what terms; empty if nothing was run.
     beside : tuple of str
@@ -106,6 +108,7 @@ class LedgerLine:
     claim: Claim
     title: str
     judgement: Judgement
+    command: str
     ours: str = ""
     terms: str = ""
     beside: tuple[str, ...] = ()

@@ -1,16 +1,17 @@
 """The two tables: the right runs for each claim, verdicts on the paper's data and protocol alone."""
 
-import re
+import shlex
 from typing import Any
 
 import pytest
 
-from benchmarks.study.file import config_path
+from benchmarks.study.study import load_study
 from reports.answers import Answer
-from reports.claims import Place, all_claims, read_claims
+from reports.claims import BetterClaim, Place, StepsSufficeClaim, command_of, places_of_the_paper, read_claims
 from reports.ledger import answers_of, beyond, ledger
 from reports.load import ReportError
 from reports.model import Ledger, LedgerLine
+from reports.published import METHOD
 from reports.templating import blocks_to_markdown
 from reports.verdicts import Verdict
 from tests.reports.made import results_of, run_row
@@ -127,16 +128,16 @@ def test_a_comparison_is_of_the_last_ten_epochs_and_the_best_one_stands_beside()
     assert line.beside[0].startswith("best epoch: -5.25 [")
 
 
-def test_comparisons_on_one_network_are_corrected_for_their_number() -> None:
-    gaps = [0.0001, 0.0010, 0.0013, 0.0002, 0.0011]  # p = 0.038 for the mean of 0.074 points
+def test_comparisons_on_one_network_are_corrected_for_their_number_also_for_those_that_were_not_run() -> None:
+    gaps = [0.0001, 0.0010, 0.0013, 0.0002, 0.0011]  # p = 0.039 for the mean of 0.074 points, times four
     worse = [run | {"accuracy_last": run["accuracy_last"] - gap} for run, gap in zip(seeds(5), gaps, strict=True)]
     ann = [run | {"method": "ann", "time_steps": "1", "run_key": run["run_key"] + "a"} for run in worse]
     surrogate = [run | {"method": "tssl_bp:no-intra", "run_key": run["run_key"] + "b"} for run in worse]
     alone = line_of("better-than-ann", *seeds(5), *ann)
     together = line_of("better-than-ann", *seeds(5), *ann, *surrogate)
-    assert alone.judgement.verdict is Verdict.REPRODUCED
-    assert together.judgement.verdict is Verdict.UNDECIDED
-    assert together.judgement.reason.endswith("after the correction for its family")
+    for line in (alone, together):
+        assert line.judgement.verdict is Verdict.UNDECIDED
+        assert line.judgement.reason == "p = 0.16 after the correction for its family"
 
 
 def test_the_other_method_is_taken_with_its_best_setting_and_tssl_bp_with_the_one_of_most_seeds() -> None:
@@ -151,7 +152,7 @@ def test_the_other_method_is_taken_with_its_best_setting_and_tssl_bp_with_the_on
     assert beyond_of("better-than-stbp", *ours, *good).ours == "91.00 ± 0.01; 90.00 ± 0.01"
     assert line_of("fashion-mnist-mlp", *ours).ours == "91.00 ± 0.01 (last version)"
     chosen = run_row(cell_key="two", seed="3", accuracy_best=0.5, accuracy_last=0.5)
-    assert beyond_of("better-than-stbp", *ours, chosen, *good).ours.startswith("80.75"), "most seeds"
+    assert beyond_of("better-than-stbp", *ours, chosen, *good).ours.startswith("91.00"), "of most seeds, those in both"
 
 
 def test_where_the_strongest_runs_have_nothing_to_compare_with_weaker_ones_that_have_speak() -> None:
@@ -219,7 +220,7 @@ def test_a_single_seed_decides_nothing() -> None:
 def test_a_claim_that_nothing_tests_is_not_run_and_says_what_to_run() -> None:
     line = line_of("better-than-ann", *seeds(3))
     assert line.judgement.verdict is Verdict.NOT_RUN
-    assert "`nox -s reproduce_<dataset> -- --profile paper`" in blocks_to_markdown(Ledger((line,)))
+    assert "`nox -s reproduce_fashion_mnist -- --profile paper`" in blocks_to_markdown(Ledger((line,)))
 
 
 def test_failed_runs_and_searches_on_held_out_samples_say_nothing() -> None:
@@ -255,14 +256,22 @@ def test_every_claim_of_the_paper_has_one_line_a_network_and_a_cell_is_in_no_oth
     assert {"intra-neuron-term", "inter-neuron-term", "better-than-ann"} <= {line.claim.id for line in lines}
 
 
-def test_what_is_to_be_run_for_a_claim_of_the_paper_can_be_run() -> None:
-    for claim in all_claims():
-        if claim.places:
-            (study,) = re.findall(r"nox -s reproduce_(\S+) -- --profile paper$", claim.run)
-            assert study == "<dataset>" or config_path(study).is_file()
+def test_what_is_to_be_run_for_a_claim_of_the_paper_has_its_network_and_what_is_compared() -> None:
+    for claim, place in places_of_the_paper():
+        session, name, *typed = shlex.split(command_of(claim, place).removeprefix("nox -s ").replace("_", " ", 1))
+        assert (session, typed[:3]) == ("reproduce", ["--", "--profile", "paper"])
+        cells = load_study(name, profile="paper", overrides=[text for text in typed[3:] if text != "--set"]).cells
+        configs = [cell.config for cell in cells if Place.of(cell.config.dataset, cell.config.architecture) == place]
+        assert METHOD in {config.method for config in configs}
+        if isinstance(claim, BetterClaim):
+            assert claim.than in {config.method for config in configs}
+        if isinstance(claim, StepsSufficeClaim):
+            steps = {config.time_steps for config in configs if config.method == METHOD}
+            assert claim.time_steps in steps
+            assert max(steps) >= 2 * claim.time_steps
 
 
-CLAIM = {"id": '"some-claim"', "kind": '"accuracy"', "text": '"It works"', "result": '"mnist-cnn"', "run": '"tssl"'}
+CLAIM = {"id": '"some-claim"', "kind": '"accuracy"', "text": '"It works"', "result": '"mnist-cnn"', "study": '"mnist"'}
 
 
 def one_claim(**changes: str | None) -> str:
