@@ -45,13 +45,13 @@ def ledger(found: Sequence[Answer], places: Iterable[Place] | None = None) -> tu
         In the order of claims.toml; what no run on the paper's data and protocol tests is *not run*.
     """
     of_the_paper = {(answer.claim.id, answer.place): answer for answer in found if answer.of_the_paper}
-    adjusted = _adjusted(of_the_paper)
+    corrected = _corrected(of_the_paper)
     wanted = None if places is None else set(places)
     lines = []
     for claim, place in places_of_the_paper():
         if wanted is None or place in wanted:
             answer = of_the_paper.get((claim.id, place))
-            lines.append(_not_run(claim, place) if answer is None else _line(answer, adjusted))
+            lines.append(_not_run(claim, place) if answer is None else _line(answer, corrected))
     return tuple(lines)
 
 
@@ -73,8 +73,8 @@ def beyond(found: Sequence[Answer]) -> Table:
     return Table(columns, tuple(sorted(rows, key=lambda row: row[:2])))
 
 
-def _adjusted(found: Mapping[Line, Answer]) -> dict[Line, float]:
-    """P-values of comparisons after Holm.
+def _corrected(found: Mapping[Line, Answer]) -> dict[Line, tuple[float, int]]:
+    """P-values of comparisons after Holm, and how many were corrected together.
 
     A family is all that the paper compares at one place: what is not tested here counts with a p-value of 1, so that
     a report of few runs decides nothing that all runs together leave open.
@@ -84,7 +84,7 @@ def _adjusted(found: Mapping[Line, Answer]) -> dict[Line, float]:
         if claim.is_comparison:
             families.setdefault(place, {})[claim.id, place] = _p_value(found.get((claim.id, place)))
     return {
-        line: value
+        line: (value, len(family))
         for family in families.values()
         for line, value in zip(family, holm([*family.values()]), strict=True)
     }
@@ -96,12 +96,12 @@ def _p_value(answer: Answer | None) -> float:
     return answer.difference.p_value(-answer.margin)
 
 
-def _line(answer: Answer, adjusted: Mapping[Line, float]) -> LedgerLine:
+def _line(answer: Answer, corrected: Mapping[Line, tuple[float, int]]) -> LedgerLine:
     key = answer.claim.id, answer.place
     if answer.difference is None:
         judgement = Judgement(Verdict.NOT_RUN)
-    elif key in adjusted:
-        judgement = judge_comparison(answer.difference, answer.margin, adjusted[key])
+    elif key in corrected:
+        judgement = judge_comparison(answer.difference, answer.margin, *corrected[key])
     else:
         judgement = judge(answer.difference, answer.margin)
     return LedgerLine(

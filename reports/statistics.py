@@ -98,8 +98,15 @@ class Difference:
             return 0.0 if gap else 1.0
         return float(2 * stdtr(self.freedom, -gap / self.error))
 
-    def seeds_to_decide(self, against: float = 0.0) -> int | None:
+    def seeds_to_decide(self, against: float = 0.0, family: int = 1) -> int | None:
         """How many seeds would put the interval to one side of a number if mean and spread stay as they are.
+
+        Parameters
+        ----------
+        against : float
+            The number.
+        family : int
+            Of so many comparisons in all, corrected for their number whatever the others give.
 
         Returns
         -------
@@ -107,7 +114,7 @@ class Difference:
             None for more than `MOST_SEEDS`, as where what was published is itself too uncertain.
         """
         counts = range(max(self.n, FEWEST), MOST_SEEDS + 1)
-        place = bisect_left(counts, True, key=lambda n: replace(self, n=n).p_value(against) < 1 - LEVEL)
+        place = bisect_left(counts, True, key=lambda n: family * replace(self, n=n).p_value(against) < 1 - LEVEL)
         return counts[place] if place < len(counts) else None
 
     def times(self, factor: float) -> "Difference":

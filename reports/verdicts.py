@@ -48,10 +48,10 @@ def judge(difference: Difference, margin: float = 0.0) -> Judgement:
     difference, margin
         In the same unit; a margin of 0 asks for being above.
     """
-    return _judged(difference, margin, difference.p_value(-margin), FEWEST)
+    return _judged(difference, margin, difference.p_value(-margin), 1, FEWEST)
 
 
-def judge_comparison(difference: Difference, margin: float, adjusted: float) -> Judgement:
+def judge_comparison(difference: Difference, margin: float, adjusted: float, family: int) -> Judgement:
     """The same of a comparison of methods or T, of which `ENOUGH` seeds and its p-value within its family decide.
 
     Parameters
@@ -60,26 +60,27 @@ def judge_comparison(difference: Difference, margin: float, adjusted: float) -> 
         See `judge`.
     adjusted : float
         The p-value against ``-margin`` after `reports.statistics.holm`.
+    family : int
+        How many comparisons were corrected together.
     """
-    return _judged(difference, margin, adjusted, ENOUGH)
+    return _judged(difference, margin, adjusted, family, ENOUGH)
 
 
-def _judged(difference: Difference, margin: float, p_value: float, fewest: int) -> Judgement:
+def _judged(difference: Difference, margin: float, p_value: float, family: int, fewest: int) -> Judgement:
     if difference.n < fewest:
         return Judgement(Verdict.UNDECIDED, str(difference), f"{_runs(difference.n)} of at least {fewest}")
     if p_value < 1 - LEVEL:
         above = difference.mean > -margin
         return Judgement(Verdict.REPRODUCED if above else Verdict.NOT_REPRODUCED, str(difference))
-    return Judgement(Verdict.UNDECIDED, str(difference), _what_would_decide(difference, margin, p_value))
+    return Judgement(Verdict.UNDECIDED, str(difference), _what_would_decide(difference, margin, p_value, family))
 
 
-def _what_would_decide(difference: Difference, margin: float, p_value: float) -> str:
-    seeds = difference.seeds_to_decide(-margin)
-    if seeds is None:
-        return f"more than {MOST_SEEDS:,} seeds would be needed"
-    if seeds == difference.n:
-        return f"p = {p_value:.2f} after the correction for its family"
-    return f"about {seeds} seeds would decide"
+def _what_would_decide(difference: Difference, margin: float, p_value: float, family: int) -> str:
+    seeds = difference.seeds_to_decide(-margin, family)
+    needed = f"more than {MOST_SEEDS:,} seeds would be needed" if seeds is None else f"about {seeds} seeds would decide"
+    if difference.p_value(-margin) < 1 - LEVEL:  # the interval that is printed is to one side
+        return f"p = {p_value:.2f} after the correction for its family; {needed}"
+    return needed
 
 
 def _runs(n: int) -> str:

@@ -1,5 +1,7 @@
 """The rules of verdicts at their boundaries: a hundredth of a point to either side changes the word."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports.statistics import ENOUGH, FEWEST, Difference, less_one_run, less_published, mean_difference
@@ -28,7 +30,7 @@ def five(mean: float) -> Difference:
 )
 def test_a_difference_counts_only_with_its_whole_interval(mean: float, margin: float, expected: Verdict) -> None:
     assert judge(five(mean), margin).verdict is expected
-    assert judge_comparison(five(mean), margin, five(mean).p_value(-margin)).verdict is expected
+    assert judge_comparison(five(mean), margin, five(mean).p_value(-margin), 1).verdict is expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_too_few_seeds_decide_nothing_and_say_how_many_do() -> None:
     one, two = judge(mean_difference([80.0], 90.0)), judge(mean_difference([80.0, 80.1], 90.0))
     assert (one.verdict, one.reason) == (UNDECIDED, f"1 seed of at least {FEWEST}")
     assert (two.verdict, two.reason) == (UNDECIDED, f"2 seeds of at least {FEWEST}")
-    four = judge_comparison(Difference(5.0, 0.1, 4), 0.0, 0.0001)
+    four = judge_comparison(Difference(5.0, 0.1, 4), 0.0, 0.0001, 1)
     assert (four.verdict, four.reason) == (UNDECIDED, f"4 seeds of at least {ENOUGH}")
 
 
@@ -73,9 +75,12 @@ def test_an_undecided_verdict_says_how_many_seeds_would_decide() -> None:
     assert judge(less_published([90.0, 90.1, 89.9], 90.1, 1.0), 0.15).reason == "more than 1,000 seeds would be needed"
 
 
-def test_a_comparison_that_its_family_takes_back_says_so() -> None:
-    judgement = judge_comparison(five(HALF + 0.01), 0.0, 0.12)
-    assert (judgement.verdict, judgement.reason) == (UNDECIDED, "p = 0.12 after the correction for its family")
+def test_a_comparison_that_its_family_takes_back_says_so_and_how_many_seeds_would_decide_in_it() -> None:
+    found = five(HALF + 0.01)
+    judgement = judge_comparison(found, 0.0, 0.12, 3)
+    assert judgement.verdict is UNDECIDED
+    assert judgement.reason == "p = 0.12 after the correction for its family; about 7 seeds would decide"
+    assert [3 * replace(found, n=n).p_value() < 0.05 for n in (6, 7)] == [False, True]
 
 
 def test_the_margins_are_those_of_the_protocol() -> None:
