@@ -9,6 +9,7 @@ import pandas as pd
 
 from baselines.method import is_spiking, method_title
 from benchmarks.columns import in_columns
+from benchmarks.config.run import later_defaults
 from reports.cells import percent
 from reports.load import ReportError, Results, committed_folders, is_report, late_epochs, results_from_csv
 from reports.statistics import LEVEL, difference, mean_difference
@@ -59,21 +60,22 @@ def protocol_of(results: Results, *, spiking: bool) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each network and T the configurations for all of the report's seeds. Of optimisers the one counts that most
-        runs have, as studies may give a method its own.
+        For each network and T the configurations for the seeds that at least half of the report's methods have, at
+        their T. Of optimisers the one counts that most runs have, as studies may give a method its own.
     """
     finished = results.finished
     chosen = finished[finished["method"].map(is_spiking)] if spiking else finished
     groups: dict[str, list[dict[str, Any]]] = {}
     for text in chosen["config"].dropna():
-        config = json.loads(text)
+        config = {**later_defaults(), **json.loads(text)}
         shared = {key: value for key, value in config.items() if key not in OF_A_METHOD}
         if not spiking:
             shared["time_steps"] = 1
         groups.setdefault(json.dumps(shared, sort_keys=True), []).append(config)
     if not groups:
         raise ReportError(f"report {results.study} has no finished run with its configuration; nothing to compare with")
-    seeds = sorted({int(seed) for seed in finished["seed"]})
+    cells_with = finished.groupby("seed")["cell_key"].nunique()
+    seeds = sorted(int(seed) for seed in cells_with.index[2 * cells_with >= finished["cell_key"].nunique()])
     runs = []
     for terms, configs in groups.items():
         counted = Counter(json.dumps(config["optimizer"], sort_keys=True) for config in configs)

@@ -49,7 +49,9 @@ def test_a_page_has_the_tables_and_the_verdicts_of_the_report_in_words() -> None
     assert page.count("<table>") == len(re.findall(r"^\| ---", markdown_of(results), flags=re.MULTILINE))
     assert '<span class="verdict reproduced">reproduced</span>' in page
     assert '<span class="verdict not-run">not run</span>' in page
-    assert "<code>nox -s reproduce_time_steps -- --profile paper</code>" in page
+    assert (
+        "<code>nox -s reproduce_fashion_mnist -- --profile paper --set &#39;grid.time_steps=[5,20]&#39;</code>" in page
+    )
     assert "<strong>Reproduced</strong>: all" in page
     assert "🟢" not in page
     targets = {attributes["href"] for tag, attributes in tags_of(page) if tag == "a"}
