@@ -152,16 +152,17 @@ def test_fresh_begins_at_the_start_in_another_record(
 
 
 def test_a_sweep_with_runs_of_its_own_leaves_the_checkpoints_of_another_alone(
-    runs: Runs, execution: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_in_epoch(monkeypatch, 3, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        run_study(ONE, execution, runs)
-    kept, other = checkpoint_files(execution), Runs(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    stop_in_epoch(monkeypatch, 2, KeyboardInterrupt())
+    command = ["run", *RUN, "--set", "train_samples=64", "--device", "cpu", "--tracking-uri", "off", "--runs"]
+    assert main([*command, "one"]) == 130
+    kept = sorted(tmp_path.rglob("epoch-*"))
     for _ in range(2):  # the second time clears away what is left of runs that are done
-        run_study(ONE, replace(execution, checkpoints=other.root), other)
-    assert len(kept) == 2
-    assert checkpoint_files(execution) == kept
+        assert main([*command, "another"]) == 0
+    assert len(kept) == 1
+    assert sorted(tmp_path.rglob("epoch-*")) == kept
 
 
 def test_checkpoints_in_a_folder_of_their_own_take_it_with_them_and_those_beside_a_record_leave_that(
