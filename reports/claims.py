@@ -279,10 +279,18 @@ def all_claims() -> tuple[Claim, ...]:
 
 
 def command_of(claim: Claim, place: Place) -> str:
-    """What has to be run to test a claim on a network: its own study, or else that of the network's accuracy."""
+    """What has to be run to test a claim on a network: its own study, or else that of the network's accuracy.
+
+    Raises
+    ------
+    ReportError
+        If claims.toml names neither.
+    """
     of_network = (other.study for other in all_claims() if isinstance(other, AccuracyClaim) and place in other.places)
-    words = ["nox -s", f"reproduce_{claim.study or next(of_network)}", "-- --profile paper", claim.arguments]
-    return " ".join(word for word in words if word)
+    study = claim.study or next(of_network, "")
+    if not study:
+        raise ReportError(f"claim {claim.id} has no study for {' '.join(place)}; expected one in claims.toml")
+    return f"nox -s reproduce_{study} -- --profile paper {claim.arguments}".rstrip()
 
 
 def places_of_the_paper() -> Iterator[tuple[Claim, Place]]:

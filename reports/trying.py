@@ -56,7 +56,7 @@ def try_command(options: TryOptions) -> int:
         except TimeLimitError:
             print(
                 f"{duration(options.budget or 0)} are over; what has not come to its end is left out, and goes on with "
-                f"the other options as they were by: {command_to_go_on(options, study)}"
+                f"the other options as they were by: {command_of_the_rest(options, study)}"
             )
         tables = rankings(options, study)
     for title, table in tables:
@@ -152,7 +152,7 @@ def _only(study: Study, seeds: Sequence[int], epochs: int | None = None) -> Stud
     return replace(study, cells=tuple(cells))
 
 
-def command_to_go_on(options: TryOptions, study: Study) -> str:
+def command_of_the_rest(options: TryOptions, study: Study) -> str:
     """The command, without a budget, that goes on with the seeds and epochs that one has left of a trial."""
     configs = [cell.config for cell in study.cells]
     epochs, seeds = {config.epochs for config in configs}, sorted({config.seed for config in configs})
@@ -160,7 +160,7 @@ def command_to_go_on(options: TryOptions, study: Study) -> str:
     choices = [*options.only, f"seed={','.join(map(str, seeds))}"]
     typed = [part for change in changes for part in ("--set", change)]
     typed += [part for choice in choices for part in ("--only", choice)]
-    return shlex.join(["tssl", "try", options.method, "--against", options.against, *typed])
+    return f"{study.command} {shlex.join(typed)}"
 
 
 def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFrame]]:

@@ -37,7 +37,7 @@ def wait_for_epochs(runs: int) -> list[Path]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         folders = {path.parent for path in Path("runs").rglob("epoch-*.pt")}
-        folders = {folder for folder in folders if is_locked(Path("runs/tiny", folder.name, "lock"))}
+        folders = {folder for folder in folders if is_locked(folder / "lock")}
         if len(folders) >= runs:
             return sorted(folders)
         time.sleep(0.005)

@@ -271,6 +271,12 @@ def test_what_is_to_be_run_for_a_claim_of_the_paper_has_its_network_and_what_is_
             assert max(steps) >= 2 * claim.time_steps
 
 
+def test_a_claim_of_a_network_that_no_study_is_named_for_is_refused() -> None:
+    claim = next(claim for claim, _ in places_of_the_paper() if not claim.study)
+    with pytest.raises(ReportError, match=f"claim {claim.id} has no study for mnist 10; expected one"):
+        command_of(claim, Place("mnist", "10"))
+
+
 CLAIM = {"id": '"some-claim"', "kind": '"accuracy"', "text": '"It works"', "result": '"mnist-cnn"', "study": '"mnist"'}
 
 
