@@ -75,7 +75,7 @@ class SweepConfig(BaseModel):
     rules : list of Rule
         What differs for other parts of the grid, such as a number of time steps; laid over `methods`, in order.
     tuned : str, optional
-        File of what ``tssl tune`` found, beside this one; laid over `methods`.
+        File of what ``tssl tune`` found, beside this one; laid over `methods`, and a protocol of its own.
     profiles : dict
         Changes by profile: ``smoke``, ``quick``, ``paper``.
     """

@@ -18,7 +18,7 @@ from benchmarks.defaults import PROFILES
 from benchmarks.errors import ConfigError
 from benchmarks.study.file import NAME, Rule, config_path, meets, read_study, study_changes
 from benchmarks.study.published import published_runs
-from benchmarks.study.tuned import read_tuned
+from benchmarks.study.tuned import TUNED_PROTOCOL, read_tuned
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
         raise ConfigError(f"unknown profile {profile!r}; expected one of {', '.join(PROFILES)}")
     path = config_path(name_or_path)
     sweep = read_study(path)
-    values = merge({"run": {"protocol": profile}}, sweep.model_dump(include={"run", "grid", "cases", "methods"}))
+    protocol = profile if sweep.tuned is None else TUNED_PROTOCOL
+    values = merge({"run": {"protocol": protocol}}, sweep.model_dump(include={"run", "grid", "cases", "methods"}))
     if sweep.tuned is not None:
         values = merge(values, {"methods": read_tuned(path.parent / sweep.tuned).methods})
     if profile in sweep.profiles:

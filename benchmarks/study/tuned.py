@@ -12,6 +12,9 @@ from pydantic import BaseModel, Field
 from benchmarks.config.nested import flatten, read_toml
 from benchmarks.config.validation import STRICT, validate
 
+TUNED_PROTOCOL = "tuned"
+"""Of runs with what a search found: they compare among themselves, and are not on the paper's settings."""
+
 
 class Tuned(BaseModel):
     """Winners of equal searches.

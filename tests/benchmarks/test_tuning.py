@@ -175,6 +175,7 @@ def test_a_search_ends_in_a_file_that_a_study_names_and_goes_on_without_a_run_ag
     Path("best.toml").write_text('tuned = "results/tiny-tuning/tuned.toml"\n' + STUDY)
     for cell in load_study("best.toml", profile="smoke").cells:
         assert cell.config.optimizer.learning_rate == tuned.methods[cell.config.method]["optimizer"]["learning_rate"]
+        assert cell.config.protocol == "tuned", "or it would be compared with runs of other settings"
     capsys.readouterr()
     assert tuned_by() == 0
     assert {record.started for record in records("tiny-tuning")} == {record.started for record in trials}
