@@ -1,6 +1,6 @@
 """What the runs answer to each question of claims.toml, in numbers: `reports.ledger` says what follows from them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,17 @@ import pandas as pd
 from baselines.method import is_spiking
 from reports.cells import TERMS, count_in_words, on_equal_terms, percent
 from reports.claims import AccuracyClaim, BetterClaim, BoundClaim, Claim, CountClaim, Place, StepsSufficeClaim
-from reports.evidence import cells_by_strength, configurations, is_of_the_paper, place_of, strongest_cell, terms_of
+from reports.evidence import (
+    LAST_VERSION,
+    cells_by_strength,
+    configurations,
+    is_of_the_paper,
+    of_published_network,
+    place_of,
+    stopped_runs,
+    strongest_cell,
+    terms_of,
+)
 from reports.load import LATE
 from reports.published import METHOD, Published
 from reports.settings import BEST, distinguishing_settings, select_best_setting, select_main_setting
@@ -58,18 +68,37 @@ class Answer:
     note: str = ""
 
 
-def answers(claim: Claim, finished: pd.DataFrame) -> Iterator[Answer]:
-    """Answer a question as far as finished runs can, for each dataset and network that it concerns."""
-    concerned = finished[finished["dataset"].map(claim.concerns).astype(bool)]
-    if not concerned.empty:
-        yield from _ANSWERS[type(claim)](claim, concerned)
+def answers(claim: Claim, runs: pd.DataFrame) -> Iterator[Answer]:
+    """Answer a question as far as finished runs can, for each dataset and network that it concerns.
+
+    Parameters
+    ----------
+    claim : Claim
+        The question.
+    runs : DataFrame
+        On test samples, of every status.
+    """
+    concerned = runs[runs["dataset"].map(claim.concerns).astype(bool)]
+    finished = concerned[concerned["status"] == "finished"]
+    if finished.empty:
+        return
+    found = _ANSWERS[type(claim)](claim, finished)
+    if isinstance(claim, AccuracyClaim):
+        found = _beside_what_was_stopped(claim, found, concerned)
+    yield from found
+
+
+def _beside_what_was_stopped(claim: AccuracyClaim, found: Iterator[Answer], runs: pd.DataFrame) -> Iterator[Answer]:
+    """A training by the configuration that would decide may have been stopped because it lost what it had learnt."""
+    stopped = stopped_runs(runs, claim)
+    for answer in found:
+        notes = [answer.note, *(f"{name}: stopped at {percent(cell[LATE])}" for name, cell in stopped.items())]
+        yield replace(answer, note="; ".join(filter(None, notes))) if answer.of_the_paper else answer
 
 
 def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Answer]:
     """Hold the runs on the claim's network and T to it, in the configuration that decides, the others beside it."""
-    at_t = finished[finished["time_steps"] == claim.published.time_steps]
-    known = at_t["architecture"].map(lambda name: Place.of(claim.published.dataset, name) in claim.places)
-    found = configurations(at_t[known.astype(bool)], claim)
+    found = configurations(of_published_network(finished, claim), claim)
     if not found:
         return
     (place,) = claim.places
@@ -125,6 +154,7 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Answer]:
     if rivals.empty:
         return
     settings = distinguishing_settings(finished)
+    rival_is_own = claim.than.partition(":")[0] == METHOD
 
     def answer(ours: pd.DataFrame) -> Answer | None:
         others = on_equal_terms(rivals, ours)
@@ -135,10 +165,20 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Answer]:
             setting = settings.get(theirs["cell_key"].iloc[0]) if len(theirs) else None
             subject += f" ({setting})" if setting else ""
             if found := _comparison(claim, own, theirs, subject):
-                return found
+                alike = on_equal_terms(finished, ours)
+                dated = {} if rival_is_own else configurations(alike[alike["time_steps"] == steps], claim)
+                return replace(found, note="; ".join(_by_other_versions(dated, theirs)))
         return None
 
     yield from _of_each_network(claim, finished[finished["method"] == METHOD], answer)
+
+
+def _by_other_versions(cells: Mapping[str, pd.DataFrame], theirs: pd.DataFrame) -> Iterator[str]:
+    """The same comparison by the authors' versions of other dates, where there is an interval of it."""
+    for name, cell in cells.items():
+        difference = paired_difference(cell, theirs, LATE)
+        if name != LAST_VERSION and difference is not None and difference.decided:
+            yield f"{name}: {difference.times(100)}"
 
 
 def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator[Answer]:

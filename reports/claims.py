@@ -147,6 +147,11 @@ class AccuracyClaim(_Claim):
         """The published accuracy."""
         return str(self.published)
 
+    @property
+    def source(self) -> str:
+        """Where the row was seen."""
+        return self.published.source
+
 
 class BoundClaim(_GeneralClaim):
     """The mean of a metric is at least a number.
@@ -222,7 +227,7 @@ class StepsSufficeClaim(_GeneralClaim):
     @property
     def claimed(self) -> str:
         """What few steps may cost."""
-        return "no loss" if self.margin is None else f"a loss of at most {self.margin:g}"
+        return "a loss within the margin" if self.margin is None else f"a loss of at most {self.margin:g}"
 
 
 class CountClaim(_GeneralClaim):

@@ -11,7 +11,7 @@ from reports.cells import TERMS, precision_of
 from reports.claims import Place
 from reports.commands import merge_commands
 from reports.ledger import answers_of, beyond, ledger
-from reports.load import Results
+from reports.load import LATE, Results
 from reports.model import Ledger, Note, Report, Section, Table
 from reports.published import METHOD, published_results
 from reports.sequences import factor_sections, sequence_sections, with_factors, with_target_trains
@@ -26,7 +26,7 @@ FACTS = [field.name for field in fields(Environment) if field.name not in (*OF_D
 
 ANSWER, CLAIMS, ACCURACY = "Methods by T", "The paper's claims", "Accuracy"
 
-ACCURACIES = {"accuracy_last": "last epoch", "accuracy_best": "best test epoch"}
+ACCURACIES = {LATE: "last ten epochs", "accuracy_best": "best test epoch"}
 
 
 def report_of(
@@ -131,7 +131,7 @@ def _accuracy(finished: pd.DataFrame) -> Section:
         terms = f"{network_title(first)}, {first['epochs']} epochs"
         for metric, name in ACCURACIES.items():
             shown = {"setting": tables.accuracy_by_setting(group, metric)}
-            if metric != "accuracy_last":  # with which the report begins
+            if metric != LATE:  # with which the report begins
                 shown = {"T": tables.accuracy_by_steps(group, metric)} | shown
             for by, table in shown.items():
                 if not table.empty:

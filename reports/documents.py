@@ -17,8 +17,8 @@ from reports.answers import Answer
 from reports.atlas import atlas_blocks
 from reports.commands import merge_commands
 from reports.figures.style import save
-from reports.ledger import answers_of, beyond, ledger
-from reports.load import LATE, Results, committed_folders, results_from_csv
+from reports.ledger import answers_of, beyond, ledger, sources
+from reports.load import Results, committed_folders, results_from_csv
 from reports.model import Ledger, LedgerLine, Table
 from reports.published import METHOD
 from reports.real_recording import decision_table, saccade_table
@@ -113,6 +113,7 @@ def results_blocks(studies: Studies) -> Blocks:
     names = [*IN_ORDER, *(name for name in studies if name not in IN_ORDER)]
     return {
         "claims": blocks_to_markdown(Ledger(ledger(found))),
+        "sources": blocks_to_markdown(sources()),
         "beyond": blocks_to_markdown(beyond(found)),
         "results": call_macro("documents.md.j2", "results", shown=[_show(studies[name]) for name in names]),
         "effort": frame_to_markdown(effort_table({name: study.finished for name, study in studies.items()})),
@@ -128,7 +129,7 @@ def findings_blocks(studies: Studies) -> Blocks:
     cost = cost_table(studies["fashion_mnist_mlp"].finished, studies["fashion_mnist_mlp"].layers)
     return {
         "accuracy": frame_to_markdown(accuracy[[*OF_ACCURACY]]),
-        "steps": frame_to_markdown(accuracy_by_steps(studies["time_steps"].finished, LATE)),
+        "steps": frame_to_markdown(accuracy_by_steps(studies["time_steps"].finished)),
         "methods": frame_to_markdown(difference_table(methods)),
         "energy": frame_to_markdown(cost[["method", "spikes", "synops", "MACs", "neuron updates", *ENERGIES]]),
     }

@@ -7,12 +7,16 @@ from benchmarks.study.published import published
 from reports.cells import CELL, precision_of
 from reports.claims import AccuracyClaim, Claim, Place
 from reports.dated import version_of
+from reports.load import LATE
 from reports.published import METHOD, published_epochs
 from reports.settings import BEST
 from reports.statistics import FEWEST
 from reports.titles import is_original
 
 PAPER = "paper"
+
+LAST_VERSION = "last version"
+"""What the configuration of the authors' last version is called."""
 
 STOOD = "2020-09"
 """The version of the authors' code that stood when their table of results was published, on 1 October 2020."""
@@ -59,7 +63,32 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     decides = stood in dated and len(dated[stood]) >= FEWEST and not reductions(dated[stood], claim)
     found = {stood: dated[stood]} if decides else {}
     last = strongest_cell(runs[runs["method"] == METHOD], claim)
-    return {**found, **({} if last is None else {"last version": last}), **dated}
+    return {**found, **({} if last is None else {LAST_VERSION: last}), **dated}
+
+
+def of_published_network(runs: pd.DataFrame, claim: AccuracyClaim) -> pd.DataFrame:
+    """Those of some runs that have network and T of a published accuracy."""
+    at_t = runs[(runs["time_steps"] == claim.published.time_steps) & (runs["dataset"] == claim.published.dataset)]
+    known = at_t["architecture"].map(lambda name: Place.of(claim.published.dataset, name) in claim.places)
+    return at_t[known.astype(bool)]
+
+
+def stopped_runs(runs: pd.DataFrame, claim: AccuracyClaim) -> dict[str, pd.DataFrame]:
+    """Trainings of the authors' configurations that did not come to their end, by the name of a configuration.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of every status; those count that have an accuracy of some epoch.
+    claim : AccuracyClaim
+        Of their network.
+    """
+    unfinished = runs[(runs["status"] != "finished") & runs[LATE].notna()]
+    found: dict[str, pd.DataFrame] = {}
+    for _, cell in of_published_network(unfinished, claim).groupby("cell_key", sort=True):
+        if (version := version_of(cell)) is not None and is_of_the_paper(claim, cell):
+            found.setdefault(f"{version.date:%B %Y}", cell)
+    return found
 
 
 def is_of_the_paper(claim: Claim, runs: pd.DataFrame) -> bool:

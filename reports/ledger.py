@@ -23,10 +23,10 @@ def answers_of(runs: pd.DataFrame) -> list[Answer]:
     Parameters
     ----------
     runs : DataFrame
-        Of one or more studies, as `reports.load.Results.runs`; only finished ones on test samples count.
+        Of one or more studies, as `reports.load.Results.runs`; only those on test samples count.
     """
-    finished = runs[(runs["status"] == "finished") & (runs["evaluate_on"] == "test")]
-    return [answer for claim in all_claims() for answer in answers(claim, finished)]
+    on_test = runs[runs["evaluate_on"] == "test"]
+    return [answer for claim in all_claims() for answer in answers(claim, on_test)]
 
 
 def ledger(found: Sequence[Answer], places: Iterable[Place] | None = None) -> tuple[LedgerLine, ...]:
@@ -71,6 +71,11 @@ def beyond(found: Sequence[Answer]) -> Table:
     ]
     columns = ("dataset", "network", "what", "ours", "difference", "best epoch", "terms")
     return Table(columns, tuple(sorted(rows, key=lambda row: row[:2])))
+
+
+def sources() -> Table:
+    """Where each claim of the paper was found."""
+    return Table(("claim", "found in"), tuple((claim.text, claim.source) for claim in all_claims() if claim.places))
 
 
 def _corrected(found: Mapping[Line, Answer]) -> dict[Line, tuple[float, int]]:
@@ -123,12 +128,12 @@ def _beside(answer: Answer) -> Iterable[str]:
     for row, difference in answer.others:
         steps = f", T = {row.time_steps}" if row.time_steps else ""
         memory = "" if row.certainty == "seen" else ", from memory"
-        judged = judge(difference, answer.margin)
+        judged = judge(difference)  # that the paper is above it is what it says
         yield f"{row.title}{steps} ({row}{memory}): {difference}, {judged.verdict}"
 
 
 def _title(claim: Claim, place: Place) -> str:
-    if claim.kind in ("better", "steps_suffice"):
+    if claim.is_comparison:
         return f"{claim.text}: {dataset_title(place.dataset)}, {place.network}"
     return claim.text
 

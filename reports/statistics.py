@@ -84,11 +84,6 @@ class Difference:
     def _half(self) -> float:
         return float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.error if self.decided else nan
 
-    @property
-    def is_noise(self) -> bool:
-        """Whether the interval holds 0: the difference may come from the seeds alone."""
-        return self.decided and self.low <= 0 <= self.high
-
     def p_value(self, against: float = 0.0) -> float:
         """Probability, two-sided, of a difference as far from `against` if that were the true one; NaN for one seed."""
         if self.n < 2:
@@ -100,6 +95,8 @@ class Difference:
 
     def seeds_to_decide(self, against: float = 0.0, family: int = 1) -> int | None:
         """How many seeds would put the interval to one side of a number if mean and spread stay as they are.
+
+        If the true ones are these, so many seeds do it in about half of all cases.
 
         Parameters
         ----------

@@ -77,7 +77,8 @@ def _judged(difference: Difference, margin: float, p_value: float, family: int, 
 
 def _what_would_decide(difference: Difference, margin: float, p_value: float, family: int) -> str:
     seeds = difference.seeds_to_decide(-margin, family)
-    needed = f"more than {MOST_SEEDS:,} seeds would be needed" if seeds is None else f"about {seeds} seeds would decide"
+    count = f"more than {MOST_SEEDS:,}" if seeds is None else seeds
+    needed = f"even odds of a verdict with {count} seeds"
     if difference.p_value(-margin) < 1 - LEVEL:  # the interval that is printed is to one side
         return f"p = {p_value:.2f} after the correction for its family; {needed}"
     return needed

@@ -10,6 +10,7 @@ from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch, time_axis, time_steps_of, within_bounds
 from reports.figures.style import one_pair_of_axes, style_of
+from reports.load import LATE, late_epochs
 from reports.model import Note
 from reports.settings import VALUE, varied_setting
 from reports.titles import accuracy_title, method_title
@@ -28,13 +29,19 @@ def last_accuracy(runs: pd.DataFrame) -> str:
     return f"{accuracy_title(runs)} after the last epoch (%)"
 
 
+def late_accuracy(runs: pd.DataFrame) -> str:
+    """What an axis of accuracies over the last epochs is called, of runs with equally many."""
+    last = late_epochs(int(runs["epochs"].iloc[0]))
+    return last_accuracy(runs) if last == 1 else f"{accuracy_title(runs)}, mean of the last {last} epochs (%)"
+
+
 def names_of(runs: pd.DataFrame) -> list[str]:
     """Methods of some runs, sorted."""
     return sorted({str(method) for method in runs["method"]})
 
 
 def accuracy_of_methods(finished: pd.DataFrame) -> Drawing:
-    """Accuracy of the last epoch, a row a method, the best one on top; for studies with a single T.
+    """Accuracy over the last epochs, a row a method, the best one on top; for studies with a single T.
 
     Small dots are runs, the marker with its error bar is their mean and standard deviation, written out at the right.
 
@@ -43,7 +50,7 @@ def accuracy_of_methods(finished: pd.DataFrame) -> Drawing:
     finished : DataFrame
         Finished runs that compare.
     """
-    by_method = 100 * finished.set_index("method")["accuracy_last"]
+    by_method = 100 * finished.set_index("method")[LATE]
     summary = by_method.groupby(level=0).agg(["mean", "std"]).sort_values("mean", kind="stable")
     lower, upper = within_bounds(summary["mean"], summary["std"])
     figure, axes = one_pair_of_axes(height=1 + ROW_HEIGHT * max(len(summary), 2))
@@ -56,13 +63,13 @@ def accuracy_of_methods(finished: pd.DataFrame) -> Drawing:
         text = f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
         axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)
     steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
-    axes.set(xlabel=f"{last_accuracy(finished)}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
+    axes.set(xlabel=f"{late_accuracy(finished)}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
     axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])
     return Drawing(figure, Note("accuracy_figure", {"seeds": seed_counts(finished)}))
 
 
 def accuracy_against_time_steps(finished: pd.DataFrame) -> Drawing:
-    """Accuracy of the last epoch against T; error bars are standard deviations over seeds.
+    """Accuracy over the last epochs against T; error bars are standard deviations over seeds.
 
     Parameters
     ----------
@@ -71,7 +78,7 @@ def accuracy_against_time_steps(finished: pd.DataFrame) -> Drawing:
     """
 
     def draw(axes: Axes, name: str) -> None:
-        by_steps = 100 * finished[finished["method"] == name].set_index("time_steps")["accuracy_last"]
+        by_steps = 100 * finished[finished["method"] == name].set_index("time_steps")[LATE]
         summary = by_steps.groupby(level=0).agg(["mean", "std"])
         mean, std = summary["mean"], summary["std"]
         style = style_of(name)
@@ -85,12 +92,12 @@ def accuracy_against_time_steps(finished: pd.DataFrame) -> Drawing:
         stretch(axes)
         time_axis(axes, FixedLocator(time_steps_of(finished).tolist() or [1]))
 
-    figure = draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=last_accuracy(finished))
+    figure = draw_methods(names_of(finished), draw, finish, xlabel="time steps T", ylabel=late_accuracy(finished))
     return Drawing(figure, Note("time_steps_figure", {"seeds": seed_counts(finished)}))
 
 
 def accuracy_against_setting(finished: pd.DataFrame) -> Drawing | None:
-    """Accuracy of the last epoch against the one setting that was varied; error bars are standard deviations.
+    """Accuracy over the last epochs against the one setting that was varied; error bars are standard deviations.
 
     Parameters
     ----------
@@ -110,7 +117,7 @@ def accuracy_against_setting(finished: pd.DataFrame) -> Drawing | None:
 
     def draw(axes: Axes, name: str) -> None:
         for steps, of_steps in runs[runs["method"] == name].groupby("time_steps", sort=True):
-            summary = (100 * of_steps.set_index(VALUE)["accuracy_last"]).groupby(level=0).agg(["mean", "std"])
+            summary = (100 * of_steps.set_index(VALUE)[LATE]).groupby(level=0).agg(["mean", "std"])
             mean, bars = summary["mean"], within_bounds(summary["mean"], summary["std"])
             several = is_spiking(name) and len(all_steps) > 1
             label = f"{method_title(name)}, T = {steps}" if several else method_title(name)
@@ -127,7 +134,7 @@ def accuracy_against_setting(finished: pd.DataFrame) -> Drawing | None:
 
     lines = len(runs[["method", "time_steps"]].drop_duplicates())
     words = setting.replace("_", " ")
-    figure = draw_methods(names_of(runs), draw, finish, lines=lines, xlabel=words, ylabel=last_accuracy(runs))
+    figure = draw_methods(names_of(runs), draw, finish, lines=lines, xlabel=words, ylabel=late_accuracy(runs))
     return Drawing(figure, Note("setting_figure", {"seeds": seed_counts(runs)}))
 
 

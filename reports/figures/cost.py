@@ -12,10 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking
-from reports.figures.accuracy import last_accuracy, names_of
+from reports.figures.accuracy import late_accuracy, names_of
 from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.scales import stretch, time_axis, within_bounds
 from reports.figures.style import INK, SMALL, canvas, style_of
+from reports.load import LATE
 from reports.model import Note
 from reports.titles import method_title
 
@@ -60,8 +61,8 @@ def cells_against(finished: pd.DataFrame, cost: str) -> pd.DataFrame:
     if cost == STEPS:
         known = known[known["method"].map(is_spiking)]
     cells = known.groupby(["method", STEPS], sort=True)
-    table = pd.DataFrame({"cost": cells[cost].mean().astype(float), "mean": 100 * cells["accuracy_last"].mean()})
-    table["std"] = 100 * cells["accuracy_last"].std()
+    table = pd.DataFrame({"cost": cells[cost].mean().astype(float), "mean": 100 * cells[LATE].mean()})
+    table["std"] = 100 * cells[LATE].std()
     table["spread"] = cells[cost].std().astype(float)
     return table.reset_index().rename(columns={"index": "method"})
 
@@ -105,7 +106,7 @@ def accuracy_against_cost(finished: pd.DataFrame, costs: Sequence[str]) -> Drawi
     for axes, (cost, cells) in zip(grid.flat, tables.items(), strict=True):
         _draw(axes, cells)
         _cost_axis(axes, cost, cells)
-    grid[0, 0].set_ylabel(last_accuracy(finished))
+    grid[0, 0].set_ylabel(late_accuracy(finished))
     fronts = [pareto_front(cells) for cells in tables.values()]
     if legend:
         labelled = [axes.get_legend_handles_labels() for axes in grid.flat]

@@ -53,7 +53,7 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
     return without_constant(without_empty(pd.DataFrame(rows)), ("precision",))
 
 
-def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:
+def accuracy_by_steps(finished: pd.DataFrame, metric: str = LATE) -> pd.DataFrame:
     """Methods by T: mean and standard deviation, `NOTHING` for cells without a finished run.
 
     Parameters
@@ -74,14 +74,14 @@ def accuracy_by_steps(finished: pd.DataFrame, metric: str = "accuracy_last") -> 
 
 
 def accuracy_matrix(finished: pd.DataFrame) -> pd.DataFrame:
-    """Methods by T after the last epoch, the best mean of each column with a `STAR`; also of a single T.
+    """Methods by T over the last epochs, the best mean of each column with a `STAR`; also of a single T.
 
     Parameters
     ----------
     finished : DataFrame
         Finished runs on equal terms.
     """
-    cells = _by_steps(finished, "accuracy_last")
+    cells = _by_steps(finished, LATE)
     means, texts = cells.mean().unstack(), cells.agg(percent).unstack()
     best = means.round(4).eq(means.round(4).max())
     order = means.max(axis=1).sort_values(ascending=False, kind="stable").index
@@ -100,7 +100,7 @@ def _under_their_titles(table: pd.DataFrame) -> pd.DataFrame:
     return named.fillna(NOTHING).rename_axis("method").rename_axis(columns=None).reset_index()
 
 
-def accuracy_by_setting(finished: pd.DataFrame, metric: str = "accuracy_last") -> pd.DataFrame:
+def accuracy_by_setting(finished: pd.DataFrame, metric: str = LATE) -> pd.DataFrame:
     """Methods by the values of the one setting that was varied, see `varied_setting`; arguments as above.
 
     Returns

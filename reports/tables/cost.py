@@ -3,8 +3,8 @@
 import pandas as pd
 
 from benchmarks.metrics.metric import metric_columns
-from reports.cells import percent
-from reports.tables.cells import cells_of, mean_in_words, without_constant, without_empty
+from reports.load import LATE
+from reports.tables.cells import cells_of, mean_in_words, share, without_constant, without_empty
 
 UPDATES = "neuron updates"
 """Column of the neurons of spiking layers times T, which no run measures and `layers` tells."""
@@ -29,8 +29,6 @@ def cost_table(finished: pd.DataFrame, layers: pd.DataFrame | None = None) -> pd
         costs = {column.heading: mean_in_words(runs[column.name], column.text.format) for column in shown}
         if layers is not None:
             costs[UPDATES] = mean_in_words(runs["run_key"].map(neurons) * runs["time_steps"], "{:,.0f}".format)
-        rows.append(
-            {**about, "last epoch %": percent(runs["accuracy_last"]), **costs, "_order": -runs["accuracy_last"].mean()}
-        )
+        rows.append({**about, "last ten %": share(runs[LATE]), **costs, "_order": -runs[LATE].mean()})
     table = pd.DataFrame(rows).sort_values(["dataset", "network", "_order"], kind="stable").drop(columns="_order")
     return without_empty(without_constant(table, ("dataset", "network", "profile", "epochs", "training samples")))

@@ -11,6 +11,7 @@ from benchmarks.config.run import LATER_SETTINGS, RunConfig, validate_run
 from benchmarks.study.published import published, published_runs
 from benchmarks.study.study import load_study
 from benchmarks.tracking import config_row
+from reports.claims import Place
 from reports.dated import version_of
 from reports.early_stopping import stopping_epoch
 from reports.ledger import answers_of, beyond, ledger
@@ -119,8 +120,10 @@ def test_methods_with_other_initial_weights_are_told_so_in_every_table() -> None
     assert "initial_weights" not in str(nondefault_parameters(results(row(LAST)).finished))
 
 
-def decides(*runs: dict[str, Any]) -> LedgerLine:
-    (line,) = [line for line in ledger(answers_of(results(*runs).runs)) if line.claim.id == "fashion-mnist-cnn"]
+def decides(*runs: dict[str, Any], claim: str = "fashion-mnist-cnn", curve: list[float] | None = None) -> LedgerLine:
+    place = Place.of("fashion_mnist", LAST.architecture)
+    lines = ledger(answers_of(results(*runs, curve=curve).runs), [place])
+    (line,) = [line for line in lines if line.claim.id == claim]
     return line
 
 
@@ -143,6 +146,22 @@ def test_the_last_version_decides_where_the_one_that_stood_was_not_run_or_too_li
     assert fewer.beside[0] == "September 2020: 92.69 ± 0.01, +0.00"
     shorter = [run | {"epochs": "99", "run_key": run["run_key"] + "short"} for run in three(SEPTEMBER, 0.9269)]
     assert decides(*three(LAST, 0.9215), *shorter) == alone
+
+
+def test_a_training_that_was_stopped_in_the_configuration_that_would_decide_is_told_in_the_line() -> None:
+    stopped = row(SEPTEMBER, 0, 0.66) | {"status": "interrupted", "accuracy_best": None, "accuracy_last": None}
+    curve = [0.86, 0.65]
+    line, without = decides(*three(LAST, 0.9215), stopped, curve=curve), decides(*three(LAST, 0.9215), curve=curve)
+    assert line.beside[0] == "September 2020: stopped at 65.00"
+    assert (line.ours, line.judgement) == (without.ours, without.judgement)
+
+
+def test_a_comparison_by_the_last_version_has_that_by_another_version_beside_it() -> None:
+    ann = LAST.model_copy(update={"method": "ann"})
+    of_each = ((LAST, 0.92), (SEPTEMBER, 0.93), (ann, 0.91))
+    line = decides(*(row(config, seed, best) for config, best in of_each for seed in range(5)), claim="better-than-ann")
+    assert line.judgement.difference == "+1.00 [+1.00, +1.00]"
+    assert line.beside[0] == "September 2020: +2.00 [+2.00, +2.00]"
 
 
 def test_other_configurations_of_the_authors_are_told_beside_and_beyond_the_paper_where_they_are_not_of_it() -> None:

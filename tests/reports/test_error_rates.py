@@ -28,15 +28,23 @@ def test_an_interval_misses_the_true_difference_in_at_most_six_of_a_hundred_case
     seeds: int,
 ) -> None:
     draws = np.random.default_rng(seeds).normal(size=(DRAWS, seeds))
-    missed = np.mean([not mean_difference(row).is_noise for row in draws])
+    missed = np.mean([not found.low <= 0 <= found.high for found in map(mean_difference, draws)])
     assert 0.04 <= missed <= 0.06
+
+
+def errs_by_looks_after(*seeds: int) -> float:
+    """In what share of cases without a difference one of several looks at an interval finds one."""
+    draws = np.random.default_rng(seeds[-1]).normal(size=(DRAWS, seeds[-1]))
+    return float(np.mean([any(mean_difference(row[:n]).p_value() < 0.05 for n in seeds) for row in draws]))
 
 
 @pytest.mark.parametrize("seeds", [8, 10])
 def test_a_second_look_after_five_seeds_errs_in_seven_to_nine_of_a_hundred_cases(seeds: int) -> None:
-    draws = np.random.default_rng(seeds).normal(size=(DRAWS, seeds))
-    wrong = np.mean([not all(mean_difference(row[:n]).is_noise for n in (ENOUGH, seeds)) for row in draws])
-    assert 0.07 <= wrong <= 0.09
+    assert 0.07 <= errs_by_looks_after(ENOUGH, seeds) <= 0.09
+
+
+def test_three_looks_err_in_twelve_of_a_hundred_cases() -> None:
+    assert errs_by_looks_after(3, 5, 10) == pytest.approx(0.12, abs=0.01)
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])

@@ -109,7 +109,7 @@ def test_accuracy_on_held_out_samples_is_called_so_and_set_beside_nothing_publis
     published = [text.partition("## Published results")[2] for text in (apart, usual)]
     assert ["| run " in text for text in published] == [False, True]
     (axes,) = accuracy_of_methods(held_out.finished).figure.axes
-    assert axes.get_xlabel() == "held-out accuracy after the last epoch (%), T = 5"
+    assert axes.get_xlabel() == "held-out accuracy, mean of the last 10 epochs (%), T = 5"
 
 
 def test_a_report_without_any_finished_run_says_so() -> None:

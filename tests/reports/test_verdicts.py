@@ -69,17 +69,20 @@ def test_too_few_seeds_decide_nothing_and_say_how_many_do() -> None:
 
 def test_an_undecided_verdict_says_how_many_seeds_would_decide() -> None:
     found = Difference(1.0, 5**0.5, 5)
-    assert judge(found).reason == "about 22 seeds would decide"
+    assert judge(found).reason == "even odds of a verdict with 22 seeds"
     assert Difference(1.0, 5**0.5, 22).low > 0 > Difference(1.0, 5**0.5, 21).low
-    assert judge(Difference(0.0, 1.0, 5)).reason == "more than 1,000 seeds would be needed"
-    assert judge(less_published([90.0, 90.1, 89.9], 90.1, 1.0), 0.15).reason == "more than 1,000 seeds would be needed"
+    assert judge(Difference(0.0, 1.0, 5)).reason == "even odds of a verdict with more than 1,000 seeds"
+    assert (
+        judge(less_published([90.0, 90.1, 89.9], 90.1, 1.0), 0.15).reason
+        == "even odds of a verdict with more than 1,000 seeds"
+    )
 
 
 def test_a_comparison_that_its_family_takes_back_says_so_and_how_many_seeds_would_decide_in_it() -> None:
     found = five(HALF + 0.01)
     judgement = judge_comparison(found, 0.0, 0.12, 3)
     assert judgement.verdict is UNDECIDED
-    assert judgement.reason == "p = 0.12 after the correction for its family; about 7 seeds would decide"
+    assert judgement.reason == "p = 0.12 after the correction for its family; even odds of a verdict with 7 seeds"
     assert [3 * replace(found, n=n).p_value() < 0.05 for n in (6, 7)] == [False, True]
 
 
