@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams, Surrogate
+from baselines.neurons.iterative_lif import ITERATIVE_LIF, SEARCH_SPACE, IterativeLIFParams, Surrogate
 from baselines.rate_coding import RateCodedModel, rate_cross_entropy, rate_mean_squared_error
 from baselines.search import Space
 
@@ -47,6 +47,7 @@ class BPTT(Method):
 
     name = "bptt"
     title = "Surrogate BPTT"
+    neurons = ITERATIVE_LIF
     Parameters = BPTTParameters
     search_space: ClassVar[Space] = SEARCH_SPACE
 

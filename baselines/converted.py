@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from baselines.ann import ANNParameters
 from baselines.conversion import ConvertibleModel
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.integrate_and_fire import IFParams, IntegrateAndFire
+from baselines.neurons.integrate_and_fire import INTEGRATE_AND_FIRE, IFParams, IntegrateAndFire
 from baselines.search import Range, Space
 from tssl_core.errors import ParameterError
 
@@ -175,6 +175,7 @@ class Converted(Method):
 
     name = "converted"
     title = "Converted ANN"
+    neurons = INTEGRATE_AND_FIRE
     Parameters = ConvertedParameters
     search_space: ClassVar[Space] = {
         "percentile": Range(95, 100, log=False),

@@ -53,8 +53,20 @@ def discover_classes(package: ModuleType, kind: type[T], lacking: dict[str, str]
 
 
 def classes_in(module: ModuleType, kind: type[T]) -> dict[str, type[T]]:
-    """Concrete subclasses of `kind` that have a ``name`` and are defined in a module, by that name."""
-    return {value.name: value for value in vars(module).values() if _is_plugin(value, kind, module)}
+    """Concrete subclasses of `kind` that have a ``name`` and are defined in a module, by that name.
+
+    Raises
+    ------
+    PluginError
+        If two of them have the same name.
+    """
+    found: dict[str, type[T]] = {}
+    for value in vars(module).values():
+        if _is_plugin(value, kind, module):
+            if found.get(value.name, value) is not value:
+                raise PluginError(f"two plug-ins are called {value.name!r}; the second is {value}: rename one")
+            found[value.name] = value
+    return found
 
 
 def _modules_of(package: ModuleType, lacking: dict[str, str] | None) -> Iterator[ModuleType]:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.method import Method, Model, NetworkSpec
-from baselines.neurons.event_lif import EventLIF, EventLIFParams, LeakyIntegrator
+from baselines.neurons.event_lif import EVENT_LIF, EventLIF, EventLIFParams, LeakyIntegrator
 from baselines.search import Range, Space
 from tssl_core import Network
 from tssl_core.errors import ParameterError
@@ -134,6 +134,7 @@ class EventProp(Method):
 
     name = "eventprop"
     title = "EventProp"
+    neurons = EVENT_LIF
     Parameters = EventPropParameters
     search_space: ClassVar[Space] = {
         "neuron.threshold": Range(0.06, 1),

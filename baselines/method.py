@@ -21,6 +21,7 @@ from baselines.plugins import plugin_files
 from baselines.search import Space
 from tssl_core.architecture import Architecture, InitialWeights, InputShape
 from tssl_core.errors import ParameterError
+from tssl_core.kernels.scan import Scan
 from tssl_core.layers import SpikingLayer
 from tssl_core.losses import spike_train_loss
 
@@ -172,6 +173,8 @@ class Method(ABC):
         What configurations call it; the name of its file.
     title : str
         What tables and plots call it.
+    neurons : Scan, optional
+        What its neurons compute by, so that a run can record which backend that was; None without such neurons.
     spiking : bool
         Whether its networks spike: without spikes there is neither a number of time steps nor a silent neuron.
     Parameters : type
@@ -187,6 +190,7 @@ class Method(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    neurons: ClassVar[Scan | None] = None
     spiking: ClassVar[bool] = True
     Parameters: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

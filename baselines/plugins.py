@@ -4,6 +4,7 @@ Their modules are looked through for methods and datasets like the suite's own p
 environment variable, which processes that are started inherit: workers find what the command has found.
 """
 
+import hashlib
 import importlib.util
 import os
 import sys
@@ -89,8 +90,8 @@ def module_of_file(path: Path) -> ModuleType:
     PluginError
         If it cannot be imported; says why and where.
     """
-    # Not by the name of the file: that of a library would take its place.
-    name = f"tssl_plugin_{path.stem}"
+    # Not by the name of the file alone: that of a library, or one in another folder, would take its place.
+    name = f"tssl_plugin_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"cannot import the plug-in {path}; expected a file NAME.py")

@@ -158,6 +158,7 @@ class QCFS(Method):
 
     name = "qcfs"
     title = "QCFS"
+    neurons = INTEGRATE_AND_FIRE
     Parameters = QCFSParameters
     search_space: ClassVar[Space] = {"initial_threshold": Range(0.5, 8), "levels": Choice((4, 8))}
 

@@ -20,12 +20,12 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from baselines.method import Method, Model, NetworkSpec
-from baselines.neurons.spike_response import SpikeResponseNeuron, SRMParams
+from baselines.neurons.spike_response import SPIKE_RESPONSE, SpikeResponseNeuron, SRMParams
 from baselines.search import Range, Space
 from tssl_core import Network
 from tssl_core.architecture import Pool
 from tssl_core.errors import ParameterError
-from tssl_core.layers import SUM_POOL_GAIN, SumPool
+from tssl_core.layers import SUM_POOL_GAIN, SumPool, layers_with_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +103,9 @@ class SLAYERModel(Model):
             initial_weights=spec.initial_weights,
             norm_scale=spec.norm_scale(parameters.neuron.threshold),
         )
-        for layer in list(self.network.modules()):
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                factor = parameters.conv_scale if isinstance(layer, nn.Conv2d) else parameters.dense_scale
-                parametrize.register_parametrization(layer, "weight", Scaled(factor))
+        for layer in layers_with_weights(self.network):
+            factor = parameters.conv_scale if isinstance(layer, nn.Conv2d) else parameters.dense_scale
+            parametrize.register_parametrization(layer, "weight", Scaled(factor))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Output spikes ``[T, B, classes]`` of images ``[B, C, H, W]`` or spikes ``[T, B, C, H, W]``.
@@ -130,6 +129,7 @@ class SLAYER(Method):
 
     name = "slayer"
     title = "SLAYER"
+    neurons = SPIKE_RESPONSE
     Parameters = SLAYERParameters
     search_space: ClassVar[Space] = {
         "neuron.tau_s": Range(1, 6),

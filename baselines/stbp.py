@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams
+from baselines.neurons.iterative_lif import ITERATIVE_LIF, SEARCH_SPACE, IterativeLIFParams
 from baselines.rate_coding import RateCodedModel, rate_mean_squared_error
 from baselines.search import Space
 from tssl_core.errors import ParameterError
+from tssl_core.layers import layers_with_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ class STBPModel(RateCodedModel):
     def __init__(self, spec: NetworkSpec, parameters: STBPParameters, backend: str) -> None:
         super().__init__(spec, parameters, backend)
         with torch.no_grad():
-            for weight in self.parameters():
-                weight.mul_(parameters.initial_weight_scale)
+            for layer in layers_with_weights(self.network):
+                layer.weight.mul_(parameters.initial_weight_scale)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Squared error of the firing rates."""
@@ -61,6 +62,7 @@ class STBP(Method):
 
     name = "stbp"
     title = "STBP"
+    neurons = ITERATIVE_LIF
     Parameters = STBPParameters
     search_space: ClassVar[Space] = SEARCH_SPACE
     # The public code for MNIST; its surrogate lacks a factor that is 1 at this width.

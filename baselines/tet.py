@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.method import Method, NetworkSpec
-from baselines.neurons.iterative_lif import SEARCH_SPACE, IterativeLIFParams
+from baselines.neurons.iterative_lif import ITERATIVE_LIF, SEARCH_SPACE, IterativeLIFParams
 from baselines.rate_coding import RateCodedModel
 from baselines.search import Space
 from tssl_core.errors import ParameterError
@@ -85,6 +85,7 @@ class TET(Method):
 
     name = "tet"
     title = "TET"
+    neurons = ITERATIVE_LIF
     Parameters = TETParameters
     search_space: ClassVar[Space] = SEARCH_SPACE
 

@@ -23,6 +23,7 @@ from tssl_core import (
     van_rossum_loss,
 )
 from tssl_core.errors import ParameterError
+from tssl_core.kernels import SPIKING_PSC
 from tssl_core.layers import TSSLNeuron, clamp_weights, layers_with_weights
 from tssl_core.reset_matrix import ResetMatrixNeuron
 from tssl_core.targets import LONG_WINDOW
@@ -165,6 +166,7 @@ class TSSLBP(Method):
 
     name = "tssl_bp"
     title = "TSSL-BP"
+    neurons = SPIKING_PSC
     Parameters = TSSLBPParameters
     search_space: ClassVar[Space] = {
         "lif.tau_m": Range(2.5, 20),

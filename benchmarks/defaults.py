@@ -7,6 +7,9 @@ PROFILES = ("smoke", "quick", "paper")
 DEFAULT_RUNS = "runs"
 """Folder of the runs: of their records, and of what unfinished ones go on from."""
 
+DEFAULT_STUDY = "runs"
+"""Of single runs."""
+
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 OFF = "off"

@@ -31,5 +31,9 @@ class ExecutorError(TSSLError, RuntimeError):
     """A cluster, or a machine of it, that cannot be used."""
 
 
+class OutputError(TSSLError, OSError):
+    """A file or folder of results that cannot be written."""
+
+
 class ExportError(TSSLError, ValueError):
     """A trained network that cannot be written in another library's format."""

@@ -6,7 +6,7 @@ from itertools import islice
 from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.config.execution import Execution
 from benchmarks.errors import ConfigError
-from benchmarks.platform.atomic import write_atomically
+from benchmarks.platform.atomic import write_atomically, writing
 from benchmarks.study.file import config_path, read_study
 from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions
 from reports.combining import combined
@@ -15,7 +15,7 @@ from reports.kernel_times import kernel_times
 from reports.load import results_from_csv, results_from_mlflow, results_from_runs, with_alignment
 from reports.recheck import Agreement, comparable, recheck
 from reports.selection import filter_runs, results_at
-from reports.writing import write_results, writing
+from reports.writing import write_results
 
 
 def report_command(options: ReportOptions) -> int:

@@ -3,7 +3,7 @@
 import sys
 
 from benchmarks.cli.commands import study_of, sweep
-from benchmarks.platform.atomic import make_writable_folder
+from benchmarks.platform.atomic import make_writable_folder, writing
 from benchmarks.sweep.voice import Voice
 from reports.cli import DEFAULT_FOLDER, ReproduceOptions
 
@@ -16,7 +16,7 @@ def reproduce_command(options: ReproduceOptions) -> int:
     # What draws figures takes seconds to import, and is of no use where the study is refused.
     from reports.kernel_times import kernel_times
     from reports.load import results_from_runs
-    from reports.writing import write_results, writing
+    from reports.writing import write_results
 
     kernels = kernel_times(options.bench) if options.bench else None
     with writing(folder := options.output or DEFAULT_FOLDER / study.name):

@@ -18,7 +18,7 @@ from benchmarks.cli.options import local_executor
 from benchmarks.config.nested import merge, parse_overrides
 from benchmarks.config.run import validate_run
 from benchmarks.errors import ConfigError
-from benchmarks.platform.atomic import make_writable_folder
+from benchmarks.platform.atomic import make_writable_folder, writing
 from benchmarks.platform.interruption import TimeLimitError, time_limit
 from benchmarks.study.selection import select_cells
 from benchmarks.study.study import Study, cell_of
@@ -30,7 +30,6 @@ from reports.cli import TryOptions
 from reports.load import results_from_runs
 from reports.ranking import CONSTANT, SETTING, committed, heading, in_words, protocol_of, ranking, values_after
 from reports.statistics import FEWEST
-from reports.writing import writing
 
 CHECKSUM_LENGTH = 8
 MARGIN = 0.9
@@ -58,6 +57,8 @@ def try_command(options: TryOptions) -> int:
                 f"{duration(options.budget or 0)} are over; what has not come to its end is left out, and goes on with "
                 f"the other options as they were by: {command_of_the_rest(options, study)}"
             )
+            if not Runs(options.runs).files(study.name):
+                return code
         tables = rankings(options, study)
     for title, table in tables:
         print(f"\n{title}\n{in_words(table)}")
@@ -165,7 +166,7 @@ def command_of_the_rest(options: TryOptions, study: Study) -> str:
 
 def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFrame]]:
     """A heading and a table for each network and T of a trial."""
-    theirs, results = committed(options.against), results_from_runs(Runs(options.runs).root, study.name)
+    theirs, results = committed(options.against), results_from_runs(options.runs, study.name)
     keys = {cell.config.run_key for cell in study.cells}
     results = results.select(results.runs["run_key"].isin(keys))
     found = []

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -46,10 +47,14 @@ def test_reproduce_prints_the_path_of_its_report(store: str, capsys: pytest.Capt
 def test_run_trains_one_configuration_from_the_command_line(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     sets = ["dataset=digits", "method=ann", "architecture=12", "epochs=1", "train_samples=50"]
     arguments = [part for text in sets for part in ("--set", text)]
-    assert main(["run", *arguments, "--device", "cpu", "--tracking-uri", store, "--study", "mine"]) == 0
+    assert (
+        main(["run", *arguments, "--device", "cpu", "--tracking-uri", store, "--study", "mine", "--threads", "1"]) == 0
+    )
     assert "1 finished" in capsys.readouterr().out
     (record,) = Runs().records("mine")
     assert (record.config["method"], record.status) == ("ann", "finished")
+    typed = shlex.split(record.environment["command"])
+    assert typed == ["tssl", "run", "--study", "mine", *arguments, "--threads", "1"], "all that it depends on"
     assert (Runs().folder("mine", record.run_key) / "model" / "MLmodel").is_file()
 
 

@@ -8,6 +8,7 @@ from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.cli.options import RunOptions, StudyOptions, SweepOptions, TrainingOptions
 from benchmarks.cli.parser import SyncOptions
 from benchmarks.config.run import validate_run
+from benchmarks.defaults import DEFAULT_STUDY
 from benchmarks.errors import ConfigError, DatasetError, TrackingError
 from benchmarks.executors.processes import Processes
 from benchmarks.study.selection import select_cells
@@ -21,8 +22,10 @@ from benchmarks.tracking import TRACKING_OFF, Mirror, Runs, open_mirror
 
 def run_command(options: RunOptions) -> int:
     """Train one configuration."""
-    path = [] if options.config is None else [str(options.config)]
-    command = command_line("run", path, options.overrides)
+    arguments = [] if options.config is None else [str(options.config)]
+    if options.study != DEFAULT_STUDY:
+        arguments += ["--study", options.study]
+    command = command_line("run", arguments, options.overrides) + deciding_options(options)
     return carry_out(single_run(options.study, validate_run(options.settings), command), options, options.mirror())
 
 
@@ -59,13 +62,17 @@ def study_of(options: StudyOptions) -> Study:
     """Return the study that is named, or the part of it."""
     profile = options.profile or default_profile(options.execution())
     study = select_cells(load_study(options.study, profile=profile, overrides=options.overrides), options.only)
-    # What bits depend on beside the configuration belongs to the command that makes the numbers again.
-    jobs, threads = options.jobs, options.threads
-    more = (f" --jobs {jobs}" if jobs > 1 else "") + (f" --threads {threads}" if threads else "")
+    return replace(study, command=study.command + deciding_options(options, options.jobs))
+
+
+def deciding_options(options: TrainingOptions, jobs: int = 1) -> str:
+    """What bits depend on beside the configuration, for the command that makes the numbers again."""
+    typed = [part for path in options.plugins for part in ("--plugin", str(path))]
+    typed += ["--jobs", str(jobs)] if jobs > 1 else []
+    typed += ["--threads", str(options.threads)] if options.threads else []
     if options.cudnn_benchmark is not None:
-        more += " --cudnn-benchmark" if options.cudnn_benchmark else " --no-cudnn-benchmark"
-    plugins = "".join(f" --plugin {shlex.quote(str(path))}" for path in options.plugins)
-    return replace(study, command=study.command + plugins + more)
+        typed.append("--cudnn-benchmark" if options.cudnn_benchmark else "--no-cudnn-benchmark")
+    return "".join(f" {shlex.quote(part)}" for part in typed)
 
 
 def sweep(study: Study, options: SweepOptions, mirror: Mirror | None = None) -> int:

@@ -15,7 +15,7 @@ from benchmarks.cli.options import (
     add_tracking_uri,
     add_training_options,
 )
-from benchmarks.defaults import DEFAULT_DT
+from benchmarks.defaults import DEFAULT_DT, DEFAULT_STUDY
 
 LISTED = ("studies", "methods", "datasets", "metrics")
 
@@ -83,7 +83,7 @@ def add_commands(subparsers: Any) -> None:
         epilog="example: tssl run --set dataset=digits --set method=tssl_bp --set architecture=100 --set epochs=3",
     )
     run.add_argument("config", nargs="?", type=Path, help="TOML file with the keys of a run; --set can give them all")
-    run.add_argument("--study", default="runs", help="that the run belongs to (default: %(default)s)")
+    run.add_argument("--study", default=DEFAULT_STUDY, help="that the run belongs to (default: %(default)s)")
     add_training_options(run, example="epochs=3 or optimizer.learning_rate=1e-3")
     run.set_defaults(command="benchmarks.cli.commands:run_command", options=RunOptions, log_model=True)
 

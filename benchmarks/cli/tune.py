@@ -1,6 +1,7 @@
 """``tssl tune``: for each method of a study the same number of trials, and the winners on fresh seeds."""
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
@@ -12,8 +13,9 @@ from benchmarks.cli.main import EXIT_RUN_FAILED
 from benchmarks.cli.tune_options import CONFIRMATION, DEFAULT_FOLDER, SEARCH, SHARE, TUNED_FILE, TuneOptions
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import RunConfig
-from benchmarks.datasets.dataset import data_root
-from benchmarks.platform.atomic import write_atomically
+from benchmarks.datasets.dataset import data_root, get_dataset
+from benchmarks.errors import DatasetError
+from benchmarks.platform.atomic import make_writable_folder, write_atomically, writing
 from benchmarks.study.study import Study
 from benchmarks.study.tuned import Tuned, best_trial
 from benchmarks.study.tuning import Trial, base_of_each_method, confirmations, derived_study, trials_of
@@ -39,7 +41,11 @@ def tune(options: TuneOptions) -> tuple[int, Path | None]:
     bases = base_of_each_method(study)
     held_out = options.held_out or share_of(next(iter(bases.values())), options)
     searches = {name: trials_of(base, options.trials, held_out=held_out) for name, base in bases.items()}
-    command = study.command.replace("tssl reproduce", "tssl tune", 1) + f" --trials {options.trials}"
+    command = study.command.replace("tssl reproduce", "tssl tune", 1) + searching_options(options)
+    path = (options.output or DEFAULT_FOLDER / f"{study.name}-{SEARCH}") / TUNED_FILE
+    if not options.dry_run:
+        with writing(path.parent):
+            make_writable_folder(path.parent)
     # Each trial is a kind of run: to measure all of them first would take as long as some of them do.
     options = replace(options, no_estimate=True)
     cells = [trial.cell for trial in chain.from_iterable(searches.values())]
@@ -51,8 +57,7 @@ def tune(options: TuneOptions) -> tuple[int, Path | None]:
     if tuned is None:
         print(f"study {study.name}-{SEARCH}: not all trials have ended; the same command goes on")
         return EXIT_RUN_FAILED, None
-    path = (options.output or DEFAULT_FOLDER / f"{study.name}-{SEARCH}") / TUNED_FILE
-    write_atomically(path, tuned.to_toml().encode())
+    write_tuned(tuned, path)
     print(f"tuned: {path.resolve()}")
     winners = {
         name: confirmations(bases[name], settings, held_out=held_out, seeds=options.seeds)
@@ -64,17 +69,37 @@ def tune(options: TuneOptions) -> tuple[int, Path | None]:
         name: [accuracy_of(runs, confirming.name, cell.config) for cell in cells] for name, cells in winners.items()
     }
     tuned = tuned.model_copy(update={"confirmed": confirmed})
-    write_atomically(path, tuned.to_toml().encode())
+    write_tuned(tuned, path)
     for name in tuned.methods:
         print(summary(name, tuned))
     return code, path
+
+
+def searching_options(options: TuneOptions) -> str:
+    """What a search depends on beside its study, for the command that makes it again."""
+    typed = [part for choice in options.only for part in ("--only", choice)]
+    typed += ["--trials", str(options.trials), "--seeds", str(options.seeds)]
+    typed += ["--held-out", str(options.held_out)] if options.held_out else []
+    return f" {shlex.join(typed)}"
+
+
+def write_tuned(tuned: Tuned, path: Path) -> None:
+    """Write what was found, or was found so far."""
+    with writing(path):
+        write_atomically(path, tuned.to_toml().encode())
 
 
 def share_of(base: RunConfig, options: TuneOptions) -> int:
     """How many samples are held out: as many as in the study, or a share of the training set."""
     if base.held_out:
         return base.held_out
-    train = load_data(base, data_root(options.data_root)).train
+    root = data_root(options.data_root)
+    if options.dry_run and get_dataset(base.dataset).missing(root):
+        raise DatasetError(
+            f"{base.dataset} is not here, of which one in {SHARE} samples is held out; "
+            f"get it by: tssl data prepare {base.dataset}, or say --held-out N"
+        )
+    train = load_data(base, root).train
     return max(1, min(len(train), base.train_samples or len(train)) // SHARE)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -78,6 +78,9 @@ def _one_line(details: Any, model: type[BaseModel]) -> str:
 def _table(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     """Model of the table at `path`."""
     for part in path:
-        kind = model.model_fields[part].annotation
-        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else model
+        field = model.model_fields.get(part)
+        if field is None:  # an index or a key of the table before
+            continue
+        kinds = (field.annotation, *get_args(field.annotation))
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
     return model

@@ -1,8 +1,12 @@
 """Files that are there in full or not at all, whatever happens to the process or the disk meanwhile."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from benchmarks.errors import OutputError
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -36,6 +40,21 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in a line that something cannot be written; what it was made from is still there.
+
+    Raises
+    ------
+    OutputError
+        For an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error}; choose another --output, no run is lost") from error
 
 
 def make_writable_folder(folder: Path) -> None:

@@ -69,7 +69,7 @@ class SweepConfig(BaseModel):
         `benchmarks.study.published`; these are their labels, too. The study is run for each, and all that it says is
         laid over it.
     extends : str, optional
-        Another study, by path or name, whose file this one is laid over.
+        Another study, by name or as a path from the folder of this file, which this one is laid over.
     methods : dict
         What differs for one method, and is therefore declared here.
     rules : list of Rule
@@ -126,16 +126,27 @@ def read_study(path: Path) -> SweepConfig:
     ConfigError
         If either is not valid.
     """
-    values = read_toml(path)
-    if isinstance(base := values.get("extends"), str):
-        values = merge(read_toml(config_path(base)), values)
-    study = validate(SweepConfig, values)
+    study = validate(SweepConfig, _extended(path))
     cases = ({key: value for key, value in case.items() if key != "labels"} for case in study.cases)
     rules = (rule.run for rule in study.rules)
     _refuse_wrong_settings([study.run, *cases, *study.methods.values(), *rules], study.grid)
     for profile in study.profiles.values():
         _refuse_wrong_settings([profile.run], profile.grid)
     return study
+
+
+def _extended(path: Path, through: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Values of a file, laid over those of the file that it extends, and so on; paths are made whole."""
+    if path in through:
+        raise ConfigError(f"{path} extends itself, by way of {', '.join(map(str, through[1:])) or 'its own name'}")
+    values = read_toml(path)
+    if isinstance(found := values.get("tuned"), str):
+        values["tuned"] = str(path.parent / found)
+    base = values.get("extends")
+    if not isinstance(base, str):
+        return values
+    beside = path.parent / base if base.endswith(".toml") else config_path(base)
+    return merge(_extended(beside, (*through, path)), values)
 
 
 def study_changes(overrides: Sequence[str]) -> dict[str, Any]:

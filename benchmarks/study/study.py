@@ -123,7 +123,7 @@ def load_study(name_or_path: str, *, profile: str, overrides: Sequence[str] = ()
     protocol = profile if sweep.tuned is None else TUNED_PROTOCOL
     values = merge({"run": {"protocol": protocol}}, sweep.model_dump(include={"run", "grid", "cases", "methods"}))
     if sweep.tuned is not None:
-        values = merge(values, {"methods": read_tuned(path.parent / sweep.tuned).methods})
+        values = merge(values, {"methods": read_tuned(Path(sweep.tuned)).methods})
     if profile in sweep.profiles:
         values = merge(values, sweep.profiles[profile].model_dump(exclude_none=True))
     values = merge(values, study_changes(overrides))

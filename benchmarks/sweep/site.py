@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from baselines.method import get_method
 from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import data_root, get_dataset
@@ -25,7 +26,7 @@ from benchmarks.results import RunResult, Status
 from benchmarks.sweep.failures import free_memory, status_and_reason
 from benchmarks.sweep.standing import Standing, where_to_go_on
 from benchmarks.tracking import MODEL_FOLDER, OpenRecord, Record, Runs
-from benchmarks.tracking.environment import Environment, describe_environment
+from benchmarks.tracking.environment import Environment, backend_of, describe_environment
 from benchmarks.training.checkpoints import CheckpointPace, RunCheckpoints
 from benchmarks.training.state import Snapshot
 from benchmarks.training.training import Training, prepare
@@ -88,7 +89,9 @@ class Site:
         data, environment = self.loaded[key]
         choose_deterministic_kernels(benchmark=self.execution.benchmarks_cudnn(config))
         choose_precision(torch.device(self.execution.device), config.precision)
-        return data, replace(environment, precision=precision, determinism=describe_determinism())
+        backend = backend_of(get_method(config.method), self.execution)
+        determinism = describe_determinism()
+        return data, replace(environment, backend=backend, precision=precision, determinism=determinism)
 
     def data_at_hand(self, config: RunConfig) -> Data:
         """Return the data of a run, unless files would have to be fetched first.

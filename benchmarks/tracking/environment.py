@@ -11,11 +11,13 @@ from pathlib import Path
 
 import torch
 
+from baselines.method import Method
 from baselines.plugins import plugin_modules
 from benchmarks.config.execution import Execution
 from benchmarks.defaults import Precision
 from benchmarks.platform.determinism import describe_determinism
 from benchmarks.platform.precision import precision_on
+from tssl_core.errors import BackendUnavailableError
 from tssl_core.kernels import resolve
 
 COMPUTING = (
@@ -41,7 +43,7 @@ class Environment:
     code_checksum : str
         See `code_checksum`: unlike the commit, it tells two states of a changed checkout apart.
     backend, device : str
-        What ran the neurons, by its own name even if it was chosen by ``auto``; and where.
+        What ran the neurons, by its own name even if it was chosen by ``auto``, see `backend_of`; and where.
     precision : str
         Of convolutions and matrix products as they were computed, see `benchmarks.platform.precision`.
     processor, cores, threads : str, int, int
@@ -79,10 +81,8 @@ class Environment:
         return {name: str(getattr(self, name)) for name in names}
 
 
-def describe_environment(
-    execution: Execution, *, command: str, data_source: str, data_checksum: str, precision: Precision = "tf32"
-) -> Environment:
-    """Look at the machine that the runs of `execution` take place on; `precision` is what they ask for.
+def describe_environment(execution: Execution, *, command: str, data_source: str, data_checksum: str) -> Environment:
+    """Look at the machine that the runs of `execution` take place on; backend and precision are those by default.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def describe_environment(
         code_checksum=code_checksum(),
         backend=resolve(execution.backend, device).name,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        precision=precision_on(device, precision),
+        precision=precision_on(device, "tf32"),
         processor=processor_name(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
@@ -108,6 +108,19 @@ def describe_environment(
         data_source=data_source,
         data_checksum=data_checksum,
     )
+
+
+def backend_of(method: Method, execution: Execution) -> str:
+    """Name of the backend that runs the neurons of a method; ``none`` for a method without neurons of this suite.
+
+    One that cannot run is named as it was asked for: the run that asks for it fails, and says why.
+    """
+    if method.neurons is None:
+        return "none"
+    try:
+        return method.neurons.resolve(execution.backend, torch.device(execution.device)).name
+    except BackendUnavailableError:
+        return execution.backend
 
 
 def version_of(package: str) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,6 +45,7 @@ def save_model(model: Model, example: Tensor, *, config: RunConfig, folder: Path
     from mlflow.types import Schema
 
     data = folder.with_name(f"{folder.name}-data")
+    shutil.rmtree(data, ignore_errors=True)  # of a run that was killed here
     data.mkdir(parents=True)
     (data / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
     torch.save({name: value.cpu() for name, value in model.state_dict().items()}, data / WEIGHTS_FILE)
@@ -79,7 +81,7 @@ def load_model(folder: Path) -> tuple[RunConfig, Model]:
     Raises
     ------
     TrackingError
-        If there is none in the folder, or more than one.
+        If there is none in the folder, or more than one, or it cannot be read.
     """
     found = sorted(path.parent for path in folder.rglob(CONFIG_FILE) if (path.parent / WEIGHTS_FILE).is_file())
     if len(found) != 1:
@@ -88,9 +90,17 @@ def load_model(folder: Path) -> tuple[RunConfig, Model]:
             f"theirs in RUNS/STUDY/KEY/model" + "".join(f"\n  {path}" for path in found)
         )
     (data,) = found
-    config = validate_run(json.loads((data / CONFIG_FILE).read_text(encoding="utf-8")))
+    try:
+        settings = json.loads((data / CONFIG_FILE).read_text(encoding="utf-8"))
+        weights = torch.load(data / WEIGHTS_FILE, map_location="cpu", weights_only=True)
+    except (OSError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise TrackingError(f"the kept model in {data} cannot be read ({error}); train it again") from error
+    config = validate_run(settings)
     model = get_method(config.method).build(config.network_spec(), config.method_parameters())
-    model.load_state_dict(torch.load(data / WEIGHTS_FILE, map_location="cpu", weights_only=True))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrackingError(f"the weights in {data} are not those of its configuration: {error}") from error
     return config, model.eval()
 
 

@@ -11,12 +11,13 @@ from baselines.rate_coding import rate_cross_entropy, rate_mean_squared_error
 from baselines.stbp import STBPParameters
 from benchmarks.config.run import validate_run
 from tssl_core import ParameterError, parse_architecture
+from tssl_core.normalisation import TimeBatchNorm
 
 NAMES = ["stbp", "stbp:classic", "bptt"]
 SPIKES = torch.tensor([[[1.0, 0, 1], [0, 0, 0]], [[1.0, 0, 0], [0, 0, 0]]])
 
 
-def build(name: str, architecture: str = "6C3-P2-20", **parameters: object) -> Model:
+def build(name: str, architecture: str = "6C3-P2-20", *, batch_norm: bool = False, **parameters: object) -> Model:
     config = validate_run(
         {"dataset": "digits", "method": name, "architecture": architecture, "epochs": 1, "parameters": parameters}
     )
@@ -25,6 +26,7 @@ def build(name: str, architecture: str = "6C3-P2-20", **parameters: object) -> M
         input_shape=(2, 8, 8),
         classes=10,
         time_steps=5,
+        batch_norm=batch_norm,
     )
     torch.manual_seed(3)
     return get_method(name).build(spec, config.method_parameters())
@@ -81,6 +83,13 @@ def test_the_first_weights_can_be_scaled() -> None:
         build("stbp").parameters(), build("stbp", initial_weight_scale=2.0).parameters(), strict=True
     ):
         assert torch.equal(2 * weight, scaled)
+    norms = [
+        module.weight
+        for module in build("stbp", batch_norm=True, initial_weight_scale=2.0).modules()
+        if isinstance(module, TimeBatchNorm)
+    ]
+    assert all(torch.equal(weight, torch.ones_like(weight)) for weight in norms), "which normalise them away"
+    assert len(norms) == 2
     with pytest.raises(ParameterError, match=r"initial_weight_scale is 0\.0; expected a positive number"):
         STBPParameters(initial_weight_scale=0.0)
 

@@ -259,10 +259,32 @@ def test_a_study_can_extend_another_one(tmp_path: Path) -> None:
     ]
 
 
+def test_a_study_that_extends_one_that_extends_another_has_what_all_say_and_finds_them_beside_itself(
+    tmp_path: Path,
+) -> None:
+    write_study(tmp_path, RUN + '[grid]\nmethod = ["tssl_bp"]\nseed = [0, 1]\n')
+    middle, last = tmp_path / "middle.toml", tmp_path / "last.toml"
+    middle.write_text('name = "middle"\ntitle = "Middle"\nextends = "mine.toml"\nrun = { epochs = 2 }\n')
+    last.write_text('name = "last"\ntitle = "Last"\nextends = "middle.toml"\ngrid = { seed = [7] }\n')
+    (cell,) = load_study(str(last), profile="quick").cells
+    assert (cell.config.epochs, cell.config.architecture, cell.config.seed) == (2, "20", 7)
+    middle.write_text('name = "middle"\ntitle = "Middle"\nextends = "last.toml"\n')
+    with pytest.raises(ConfigError, match=r"last\.toml extends itself, by way of .*middle\.toml"):
+        load_study(str(last), profile="quick")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (RUN, "'grid' is missing"),
+        (
+            RUN + '[grid]\nmethod = ["ann"]\n[[rules]]\nmatch = {}\nrun = {}\nfoo = 1\n',
+            "key 'rules.0.foo'; expected one of match",
+        ),
+        (
+            RUN + '[grid]\nmethod = ["ann"]\n[profiles.quick]\nfoo = 1\n',
+            "key 'profiles.quick.foo'; expected one of run",
+        ),
         (
             RUN + '[grid]\nmethod = ["ann", "stbp"]\n[methods.ann]\ninitial_weights = "kaiming_normal"\n',
             "initial_weights of .* is set for ann; expected the same for all methods",

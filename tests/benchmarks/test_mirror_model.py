@@ -12,6 +12,7 @@ from torch import Tensor
 from baselines.converted import ConvertedNeuron, ConvertedParameters
 from benchmarks.config.execution import Execution
 from benchmarks.datasets.dataset import get_dataset
+from benchmarks.errors import TrackingError
 from benchmarks.study.study import Study, cell_of
 from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import Mirror, Runs
@@ -100,6 +101,31 @@ def test_a_pickled_object_in_place_of_weights_is_not_loaded(tmp_path: Path) -> N
     torch.save(training.model, data / "weights.pt")
     with pytest.raises(Exception, match="weights_only"):
         _load_pyfunc(str(data))
+
+
+def test_a_model_is_kept_where_one_before_was_killed_while_it_was_written(tmp_path: Path) -> None:
+    config = config_of(**SMALL)
+    training = prepare(config, Execution(device="cpu"), get_dataset("digits").load(Path()))
+    (tmp_path / "model-data").mkdir()
+    save_model(training.model, IMAGES[:2], config=config, folder=tmp_path / "model")
+    assert load_model(tmp_path)[0] == config
+
+
+def test_a_damaged_model_is_refused_in_a_line(tmp_path: Path) -> None:
+    config = config_of(**SMALL)
+    training = prepare(config, Execution(device="cpu"), get_dataset("digits").load(Path()))
+    save_model(training.model, IMAGES[:2], config=config, folder=tmp_path / "model")
+    (data,) = (path.parent for path in tmp_path.rglob("weights.pt"))
+    weights, settings = ((data / name).read_bytes() for name in ("weights.pt", "config.json"))
+    (data / "weights.pt").write_bytes(weights[:1000])
+    with pytest.raises(TrackingError, match=r"the kept model in .* cannot be read \(.*\); train it again"):
+        load_model(tmp_path)
+    torch.save({}, data / "weights.pt")
+    with pytest.raises(TrackingError, match=r"the weights in .* are not those of its configuration"):
+        load_model(tmp_path)
+    (data / "config.json").write_bytes(settings[:20])
+    with pytest.raises(TrackingError, match=r"the kept model in .* cannot be read"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("normalisation", ["channel", "layer"])

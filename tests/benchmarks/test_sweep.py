@@ -18,6 +18,8 @@ from benchmarks.sweep.sweep import run_study
 from benchmarks.tracking import RUN_COLUMNS, Runs, anytime_rows, epoch_rows, run_row
 from benchmarks.tracking.environment import commit
 from benchmarks.training.training import Training
+from tests.kernels import skip_without
+from tssl_core.kernels import SPIKING_PSC
 
 EXECUTION = Execution(device="cpu")
 
@@ -55,6 +57,14 @@ def test_a_study_is_kept_with_configuration_environment_epochs_and_outcome(runs:
         assert epochs[1]["test_accuracy"] == row["accuracy_last"] == anytime_rows(record)[-1]["accuracy"]
     contents = [json.loads(path.read_text()) for path in runs.files("tiny")]
     assert {content["format"] for content in contents} == {1}
+
+
+@pytest.mark.parametrize(("method", "backend"), [("tssl_bp", "cpu"), ("eventprop", "reference"), ("ann", "none")])
+def test_the_backend_that_is_kept_is_the_one_that_ran_the_neurons(runs: Runs, method: str, backend: str) -> None:
+    skip_without(SPIKING_PSC, "cpu")
+    run_study(study_of({"method": method, "parameters": {}}), EXECUTION, runs)
+    (record,) = runs.records("tiny")
+    assert record.execution["backend"] == backend
 
 
 def test_what_is_done_is_not_run_again_unless_asked(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:

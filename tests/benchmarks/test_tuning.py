@@ -187,7 +187,7 @@ def test_a_search_ends_in_a_file_that_a_study_names_and_goes_on_without_a_run_ag
 def test_a_search_that_was_cut_off_chooses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuned_by("--limit", "4") == 1
     assert "not all trials have ended" in capsys.readouterr().out
-    assert not Path("results").exists()
+    assert not Path("results/tiny-tuning/tuned.toml").exists()
     assert not records("tiny-tuned")
     assert tuned_by() == 0
 
@@ -214,6 +214,28 @@ def test_nothing_is_confirmed_where_no_trial_has_a_result() -> None:
     assert tuned_by("--only", "method=ann", "--set", nowhere) == 1
     assert not read_tuned(Path("results/tiny-tuning/tuned.toml")).methods
     assert not records("tiny-tuned")
+
+
+def test_a_dry_run_fetches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tiny.toml").write_text(STUDY.replace("digits", "mnist"))
+    assert tuned_by("--dry-run", "--data-root", str(tmp_path / "nowhere")) == 2
+    assert "mnist is not here, of which one in 6 samples is held out; get it by:" in capsys.readouterr().err
+    assert tuned_by("--dry-run", "--data-root", str(tmp_path / "nowhere"), "--held-out", "20") == 0
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert tuned_by("--output", "file/here") == 2
+    assert "cannot write file/here" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_the_command_of_a_search_has_all_that_it_depends_on() -> None:
+    assert tuned_by("--only", "method=ann", "--held-out", "20") == 0
+    command = read_tuned(Path("results/tiny-tuning/tuned.toml")).command
+    assert command == (
+        "tssl tune tiny.toml --profile smoke --threads 1 --only method=ann --trials 3 --seeds 2 --held-out 20"
+    )
 
 
 def test_a_dry_run_lists_the_trials_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:

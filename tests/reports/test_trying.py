@@ -300,6 +300,19 @@ def test_a_budget_holds_while_runs_go_on(
     assert {cell.config.run_key for cell in again[0].cells} >= {record.run_key for record in stopped}
 
 
+def test_a_budget_that_is_over_before_the_first_run_ends_without_a_ranking(
+    method_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def over(*_: object) -> Study:
+        raise TimeLimitError
+
+    monkeypatch.setattr(trying, "within", over)
+    assert main(["try", str(method_file), *TRY, "--budget", "4s"]) == 1
+    printed = capsys.readouterr()
+    assert "4 s are over" in printed.out
+    assert not printed.err
+
+
 def estimated(plan: list[object], *_: object) -> Estimate:
     costs = [CellCost(planned.cell.config, planned.cell.config.epochs, Speed(10, 2)) for planned in plan]  # type: ignore[attr-defined]
     return Estimate(tuple(costs), None)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Memory for large outputs: kept when it is freed, taken again, and never while somebody has it."""
 
+import mmap
 import threading
 
 import pytest
@@ -53,6 +54,28 @@ def test_what_is_kept_has_an_end_and_the_oldest_goes_first(monkeypatch: pytest.M
     assert [len(block) for block in own._free] == [3 * LARGE, LARGE]
     own.clear()
     assert not own._free
+
+
+def test_a_block_that_comes_back_while_another_is_looked_for_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the garbage collector frees a tensor in the middle of it, in the same thread."""
+
+    class Returning(mmap.mmap):
+        def __len__(self) -> int:
+            if other := waiting and waiting.pop():
+                own._give_back(other)
+            return super().__len__()
+
+    own, waiting = Buffers(), []
+    blocks = [Returning(-1, size) for size in (2 * LARGE, LARGE, LARGE)]
+    own._give_back(blocks[0])
+    own._give_back(blocks[1])
+    waiting.append(blocks[2])
+    assert own._take(2 * LARGE) is blocks[0]
+    assert (own._kept, list(own._free)) == (2 * LARGE, blocks[1:])
+    waiting.append(Returning(-1, LARGE))
+    monkeypatch.setattr(buffers, "KEPT_BYTES", LARGE)
+    own._give_back(Returning(-1, LARGE))
+    assert own._kept == sum(map(len, own._free)) == LARGE
 
 
 def test_small_tensors_are_pytorchs_own() -> None:

@@ -31,7 +31,10 @@ class Buffers:
 
     def __init__(self) -> None:
         self._free: deque[mmap.mmap] = deque()
-        self._lock = threading.RLock()  # a block may come back while another is looked for, in the same thread
+        self._kept = 0  # bytes in `_free`
+        # The garbage collector may give a block back while another is looked for, in the same thread: hence a lock that
+        # may be taken twice, no loop over `_free` itself, and no call within a sum of `_kept`.
+        self._lock = threading.RLock()
 
     def empty_strided(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return uninitialised memory on the CPU, without gaps; small tensors are PyTorch's own."""
@@ -48,20 +51,26 @@ class Buffers:
         """Give everything that is kept to the system."""
         with self._lock:
             self._free.clear()
+            self._kept = 0
 
     def _take(self, size: int) -> mmap.mmap:
         with self._lock:
-            for block in reversed(self._free):
+            for block in reversed(tuple(self._free)):
                 if len(block) == size:
-                    self._free.remove(block)
-                    return block
+                    with suppress(ValueError):  # given to the system meanwhile
+                        self._free.remove(block)
+                        self._kept -= size
+                        return block
         return _fresh(size)
 
     def _give_back(self, block: mmap.mmap) -> None:
         with self._lock:
+            size = len(block)
             self._free.append(block)
-            while sum(map(len, self._free)) > KEPT_BYTES:
-                self._free.popleft()
+            self._kept += size
+            while self._kept > KEPT_BYTES:
+                size = len(self._free.popleft())
+                self._kept -= size
 
 
 def _fresh(size: int) -> mmap.mmap:
