@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -116,7 +116,7 @@ def show_method(name: str, runs: Runs) -> None:
         print("presets:")
         print_columns(
             {
-                f"{base}:{key}": ", ".join(f"{k}={v!r}" for k, v in flatten(plain(values)))
+                f"{base}:{key}": ", ".join(f"{k}={v!r}" for k, v in flatten(values))
                 for key, values in method.presets.items()
             }
         )
@@ -183,11 +183,3 @@ def introduction(plugin: Any) -> str:
 def shortened(text: str) -> str:
     """First clause of a description."""
     return re.split(r"[.;:](?:\s|$)", text)[0]
-
-
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset with tables where it has dataclasses."""
-    return {
-        key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        for key, value in values.items()
-    }
