@@ -1,7 +1,7 @@
 """What a study costs on this machine, extrapolated from a few measured training steps and evaluations of each kind."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -91,11 +91,6 @@ class Estimate:
 
     costs: tuple[CellCost, ...]
     execution: Execution
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """Time by run key."""
-        return {cost.config.run_key: cost.seconds for cost in self.costs}
 
     def in_lines(self, at_once: int = 1) -> str:
         """Say in two or three lines how long all takes, and what to do if that is days."""
