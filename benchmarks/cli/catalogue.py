@@ -12,6 +12,7 @@ from typing import Any
 from baselines.method import available_methods, get_method
 from benchmarks.cli.main import EXIT_OK
 from benchmarks.cli.parser import ListOptions, ShowOptions
+from benchmarks.columns import in_columns
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import parameters_of
 from benchmarks.datasets.dataset import available_datasets
@@ -169,9 +170,8 @@ def print_newest(runs: Runs, wanted: Callable[[Record], bool], metric: str | Non
 
 def print_columns(rows: Mapping[str, str]) -> None:
     """Print names and what is said of them, one below the other."""
-    width = max(map(len, rows), default=0)
-    for name, text in rows.items():
-        print(f"  {name:<{width}}  {text}".rstrip())
+    if rows:
+        print(in_columns(("", *row) for row in rows.items()))
 
 
 def introduction(plugin: Any) -> str:
