@@ -17,6 +17,9 @@ from benchmarks.platform.locks import locked
 
 ALREADY_THERE = "files under the data root"
 
+DOWNLOAD_SECONDS = 600
+"""That a program which downloads a dataset may take."""
+
 _NO_SOURCE_CAN_HELP = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
