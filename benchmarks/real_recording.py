@@ -70,9 +70,10 @@ def decision(config: RunConfig, path: Path, digit: int, root: Path) -> dict[str,
     Returns
     -------
     dict
-        ``accuracy`` of the simulated test recordings; ``recognised`` of those of the digit; ``decided``, what the real
-        one is taken for; its ``margin``, the score of the digit less the highest other one; and how many of the
-        simulated test recordings of the digit have a smaller one, ``below``. Fractions, and sums of PSCs.
+        ``seed`` of the run; ``accuracy`` of the simulated test recordings; ``recognised`` of those of the digit;
+        ``decided``, what the real one is taken for; its ``margin``, the score of the digit less the highest other one;
+        and how many of the simulated test recordings of the digit have a smaller one, ``below``. Fractions, and sums of
+        PSCs.
     """
     training = prepare(config, Execution(device="cpu"), load_data(config, root))
     for record in training.epochs():

@@ -79,7 +79,7 @@ class Training:
         Raises
         ------
         DivergedError
-            When the loss of an epoch is not finite.
+            When the loss of an epoch is not finite, or a weight or one of its moments in the optimiser after it.
         """
         recording = self.device.type == "cuda" and self.execution.cuda_graphs
         steps = EpochSteps(self.data.train, self.counted_step, self.device, recording=recording)

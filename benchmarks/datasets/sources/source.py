@@ -63,7 +63,7 @@ class Source(ABC):
 
 
 class Sourced(Protocol):
-    """What `prepare` asks of a dataset; see `benchmarks.datasets.samples.split.Dataset`."""
+    """What `prepare` asks of a dataset; see `benchmarks.datasets.dataset.Dataset`."""
 
     @property
     def name(self) -> str:
