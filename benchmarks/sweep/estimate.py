@@ -13,8 +13,9 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.samples.split import Data, Split
 from benchmarks.metrics.accuracy import samples_at_once
-from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP, synchronise
+from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
+from benchmarks.platform.synchronisation import synchronise
 from benchmarks.sweep.durations import DAY, in_words, makespan, range_in_words
 from benchmarks.sweep.plan import PlannedRun
 from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare, widest_layer
