@@ -18,6 +18,9 @@ OFF = "off"
 DATA_ROOT_VARIABLE = "TSSL_DATA_ROOT"
 """Names the folder of the datasets."""
 
+DEFAULT_RESULTS = "results"
+"""Folder of the reports and of what is found by tuning, a folder each."""
+
 DEFAULT_DT = 1e-4
 """Seconds a time step in a NIR file: what snnTorch takes, and what SpikingJelly takes if it is told nothing."""
 

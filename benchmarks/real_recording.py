@@ -18,7 +18,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import data_root
 from benchmarks.datasets.events.frame_cache import Recording, load_frames
-from benchmarks.datasets.events.frames import SACCADE_US, SACCADES
+from benchmarks.datasets.events.frames import SACCADES, saccades_of
 from benchmarks.datasets.events.recording import Events, read_events
 from benchmarks.datasets.nmnist_simulated import SimulatedNMNIST
 from benchmarks.datasets.samples.split import Split
@@ -70,9 +70,10 @@ def decision(config: RunConfig, path: Path, digit: int, root: Path) -> dict[str,
     Returns
     -------
     dict
-        ``accuracy`` of the simulated test recordings; ``recognised`` of those of the digit; ``decided``, what the real
-        one is taken for; its ``margin``, the score of the digit less the highest other one; and how many of the
-        simulated test recordings of the digit have a smaller one, ``below``. Fractions, and sums of PSCs.
+        ``seed`` of the run; ``accuracy`` of the simulated test recordings; ``recognised`` of those of the digit;
+        ``decided``, what the real one is taken for; its ``margin``, the score of the digit less the highest other one;
+        and how many of the simulated test recordings of the digit have a smaller one, ``below``. Fractions, and sums of
+        PSCs.
     """
     training = prepare(config, Execution(device="cpu"), load_data(config, root))
     for record in training.epochs():
@@ -140,8 +141,7 @@ def saccades(path: Path, digit: int, root: Path) -> pd.DataFrame:
 
 def counts_by_saccade(events: Events) -> list[int]:
     """Events in each saccade, and of all."""
-    saccade = np.minimum(np.maximum(events["t"] - 1, 0) // SACCADE_US, len(SACCADES) - 1)
-    return [*np.bincount(saccade, minlength=len(SACCADES)).tolist(), len(events)]
+    return [*np.bincount(saccades_of(events), minlength=len(SACCADES)).tolist(), len(events)]
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from benchmarks.cli.options import (
 )
 from benchmarks.cli.tune_options import add_tune
 from benchmarks.config.nested import parse_overrides
-from benchmarks.defaults import OFF
+from benchmarks.defaults import DEFAULT_RESULTS, OFF
 
-DEFAULT_FOLDER = Path("results")
+DEFAULT_FOLDER = Path(DEFAULT_RESULTS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from reports.load import TABLES, Results, _results
+from reports.load import TABLES, Results, results_from_tables
 
 
 def combined(parts: Sequence[Results]) -> Results:
@@ -22,7 +22,7 @@ def combined(parts: Sequence[Results]) -> Results:
     tables = {name: _joined([getattr(part, name) for part in chosen]) for name in ("runs", *TABLES)}
     runs, epochs, anytime = (tables.pop(name) for name in ("runs", "epochs", "anytime"))
     beside = {name: getattr(parts[0], name) for name in ("kernels", "alignment")}
-    return replace(_results(parts[0].study, runs, epochs, anytime, tables), **beside)
+    return replace(results_from_tables(parts[0].study, runs, epochs, anytime, tables), **beside)
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -160,7 +160,7 @@ def results_of(study: str, records: Sequence[Record], *, commit: str = "") -> Re
         raise ReportError(f"study {study!r} has no run of commit {commit}; there are runs of {there}")
     epochs = [row for record in chosen for row in epoch_rows(record)]
     steps = [row for record in chosen for row in anytime_rows(record)]
-    return _results(
+    return results_from_tables(
         study,
         pd.DataFrame([run_row(record) for record in chosen]),
         pd.DataFrame(epochs, columns=_epoch_columns(epochs)),
@@ -203,7 +203,7 @@ def results_from_csv(folder: Path, study: str) -> Results:
             details[name] = _read_csv(path, set(detail.names), column_types(name))
             if problem := problem_of_rasters(name, details[name]):
                 raise ReportError(f"{path} {problem}; restore it, or write the report again: tssl report {study}")
-    results = _results(study, runs, epochs, anytime, details)
+    results = results_from_tables(study, runs, epochs, anytime, details)
     if (path := folder / KERNELS_FILE).exists():
         results = replace(results, kernels=_read_csv(path, set(KERNEL_COLUMNS)))
     return with_alignment(results, path) if (path := folder / ALIGNMENT_FILE).exists() else results
@@ -239,14 +239,22 @@ def _epoch_columns(rows: list[dict[str, object]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row)) or ["run_key", "epoch", "test_accuracy"]
 
 
-def _results(
+def results_from_tables(
     study: str,
     runs: pd.DataFrame,
     epochs: pd.DataFrame,
     anytime: pd.DataFrame,
     details: Mapping[str, pd.DataFrame] | None = None,
 ) -> Results:
-    """Give the columns their order and types, and keep of each configuration the run that counts."""
+    """Give the columns of tables their order and types, and keep of each configuration the run that counts.
+
+    Parameters
+    ----------
+    study, runs, epochs, anytime : str, DataFrame, DataFrame, DataFrame
+        As in `Results`; of a configuration that comes several times the last finished run counts, else the last one.
+    details : mapping of str to DataFrame, optional
+        More tables by name, see `reports.details.DETAILS`.
+    """
     runs = runs.reindex(columns=[*RUN_COLUMNS])
     for column in COUNTS:
         runs[column] = pd.to_numeric(runs[column]).astype("Int64")

@@ -82,7 +82,7 @@ def poisoned_memory() -> Iterator[None]:
 @pytest.fixture
 def fresh_caches() -> Iterator[None]:
     """Behave like a process that has not loaded the library, nor warned, yet."""
-    caches = (native._load, scan._warn_slow)
+    caches = (native._found, scan._warn_slow)
     for cache in caches:
         cache.cache_clear()
     yield

@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from baselines.method import available_methods, get_method
 from benchmarks.cli.main import EXIT_OK
 from benchmarks.cli.parser import ListOptions, ShowOptions
+from benchmarks.columns import in_columns
 from benchmarks.config.nested import flatten
 from benchmarks.config.run import parameters_of
 from benchmarks.datasets.dataset import available_datasets
@@ -116,7 +117,7 @@ def show_method(name: str, runs: Runs) -> None:
         print("presets:")
         print_columns(
             {
-                f"{base}:{key}": ", ".join(f"{k}={v!r}" for k, v in flatten(plain(values)))
+                f"{base}:{key}": ", ".join(f"{k}={v!r}" for k, v in flatten(values))
                 for key, values in method.presets.items()
             }
         )
@@ -169,9 +170,8 @@ def print_newest(runs: Runs, wanted: Callable[[Record], bool], metric: str | Non
 
 def print_columns(rows: Mapping[str, str]) -> None:
     """Print names and what is said of them, one below the other."""
-    width = max(map(len, rows), default=0)
-    for name, text in rows.items():
-        print(f"  {name:<{width}}  {text}".rstrip())
+    if rows:
+        print(in_columns(("", *row) for row in rows.items()))
 
 
 def introduction(plugin: Any) -> str:
@@ -183,11 +183,3 @@ def introduction(plugin: Any) -> str:
 def shortened(text: str) -> str:
     """First clause of a description."""
     return re.split(r"[.;:](?:\s|$)", text)[0]
-
-
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset with tables where it has dataclasses."""
-    return {
-        key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        for key, value in values.items()
-    }

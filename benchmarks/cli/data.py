@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.cli.main import EXIT_OK
 from benchmarks.cli.parser import DataOptions, PrepareOptions, VerifyOptions
 from benchmarks.datasets.dataset import Dataset, available_datasets, data_root, get_dataset
 from benchmarks.datasets.sources.source import choose
 
-EXIT_OK, EXIT_WRONG = 0, 1
-
+EXIT_WRONG = 1
 
 _NOWHERE = Path("/nonexistent")
 """A root without files: what is missing there is all that a dataset consists of."""

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cli.options import SweepOptions, add_sweep_options, positive
+from benchmarks.defaults import DEFAULT_RESULTS
 
 TRIALS, SEEDS = 24, 5
 SHARE = 6
 """Of the training samples one in so many is held out: of 60,000 as many as there are test samples."""
 
 TUNED_FILE = "tuned.toml"
-DEFAULT_FOLDER = Path("results")
+DEFAULT_FOLDER = Path(DEFAULT_RESULTS)
 SEARCH, CONFIRMATION = "tuning", "tuned"
 """Suffixes of the studies that hold trials and confirmations."""
 

@@ -14,11 +14,11 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from benchmarks.datasets.dataset import Dataset
+from benchmarks.datasets.dataset import Dataset, md5_of
 from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.images.folder import FolderImages, read_image_folder
 from benchmarks.datasets.samples.split import Data, ImageSplit
-from benchmarks.datasets.sources.needed import needed, torchvision_dataset
+from benchmarks.datasets.sources.needed import torchvision_dataset
 from benchmarks.datasets.sources.source import Source
 from benchmarks.errors import DatasetError
 
@@ -122,7 +122,7 @@ def _wrong_sum(path: Path, known: str) -> str | None:
     """Say what is wrong with a file, None if its MD5 sum is the known one."""
     if not path.is_file():
         return f"{path} is missing"
-    found = needed("torchvision.datasets.utils", package="torchvision").calculate_md5(path)
+    found = md5_of(path)
     return None if found == known else f"{path} has the MD5 sum {found}, expected {known}"
 
 

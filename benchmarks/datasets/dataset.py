@@ -1,10 +1,11 @@
 """The contract of a dataset, and how datasets are found: one file in this package, one dataset or family."""
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,6 +118,18 @@ def cache_folder(root: Path) -> Path:
     # The mode is asked for too, as the superuser may write to what is marked as read-only.
     writable = os.access(root, os.W_OK) and root.stat().st_mode & 0o222
     return (root if writable else _user_cache()) / "made"
+
+
+def md5_of(path: Path) -> str:
+    """MD5 sum of a file in hexadecimal digits, by which published files are known; it tells no forgery.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _user_cache() -> Path:

@@ -1,13 +1,12 @@
 """MNIST, and whatever else is in its format: four IDX files, read by torchvision."""
 
-import hashlib
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from benchmarks.datasets.dataset import Dataset
+from benchmarks.datasets.dataset import Dataset, md5_of
 from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.datasets.sources.mnist_wheel import MNISTWheel
 from benchmarks.datasets.sources.needed import torchvision_dataset
@@ -49,12 +48,6 @@ def check_idx(path: Path, *, dimensions: int) -> int:
             f"{path} has {size:,} bytes, but its header promises {expected:,}; delete it and fetch it again"
         )
     return shape[0]
-
-
-def md5_of(path: Path) -> str:
-    """MD5 sum of a file, by which datasets are known; it tells no forgery."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 class IDXDataset(Dataset):

@@ -1,21 +1,17 @@
 """MNIST seen by a model of the camera that recorded N-MNIST. It is not N-MNIST, and never reported as such."""
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from benchmarks.datasets.events.camera import Camera, record
 from benchmarks.datasets.events.recording import encode_events
+from benchmarks.datasets.events.workers import shared_out
 from benchmarks.datasets.mnist import MNIST
 from benchmarks.datasets.nmnist import NMNIST, PARTS
 from benchmarks.datasets.samples.split import ImageSplit
@@ -25,9 +21,6 @@ from benchmarks.errors import DatasetError
 FOLDER, CAMERA_FILE = "NMNIST-simulated", "camera.json"
 IMAGES_A_CHUNK = 100
 """Images that a worker records at a time: few enough to stay in its cache."""
-
-CHUNKS_FOR_WORKERS = 8
-"""With fewer chunks, starting other processes takes longer than the work."""
 
 
 class Simulation(Source):
@@ -66,14 +59,8 @@ def record_images(split: ImageSplit, folder: Path, camera: Camera, *, first_seed
         for first in range(0, len(split), IMAGES_A_CHUNK)
     ]
     todo = [chunk for chunk in chunks if not all(path.exists() for path in chunk[1])]
-    bar = partial(tqdm, total=len(todo), desc=f"recording {folder.name}", unit="chunk", disable=None, leave=False)
-    if len(todo) < CHUNKS_FOR_WORKERS:
-        for chunk in todo:
-            record_chunk(chunk, camera)
-        return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=_one_thread) as pool:
-        for _ in bar(pool.map(partial(record_chunk, camera=camera), todo)):
-            pass
+    for _ in shared_out(partial(record_chunk, camera=camera), todo, description=f"recording {folder.name}"):
+        pass
 
 
 def record_chunk(chunk: tuple[Tensor, list[Path], int], camera: Camera) -> None:
@@ -82,11 +69,6 @@ def record_chunk(chunk: tuple[Tensor, list[Path], int], camera: Camera) -> None:
     recordings = record(images, camera, [seed + number for number in range(len(images))])
     for path, events in zip(paths, recordings, strict=True):
         write_whole(path, encode_events(events))
-
-
-def _one_thread() -> None:
-    """Workers share the processors among themselves."""
-    torch.set_num_threads(1)
 
 
 class SimulatedNMNIST(NMNIST):

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from benchmarks.executors.executor import CarryOut, Job, Outcome, after_loss, perform
+from benchmarks.platform.cores import usable_cores
 from benchmarks.platform.interruption import EXIT_TERMINATED, Terminated, termination_raises
 
 if TYPE_CHECKING:
@@ -178,8 +179,3 @@ def how_it_ended(code: int | None) -> str:
     name = signal.Signals(-code).name
     advice = ", as the system does when memory runs out" if name == "SIGKILL" else ""
     return f"killed by {name}{advice}"
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

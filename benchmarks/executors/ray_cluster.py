@@ -47,14 +47,11 @@ class RayCluster:
         Cores that a run takes up, and threads that torch uses in it.
     gpus_per_run : float
         GPUs that it takes up; with 0.25 four runs share one.
-    cpus : int, optional
-        Cores of a local cluster; all of the machine by default.
     """
 
     address: str = NEW_CLUSTER
     cpus_per_run: int = 1
     gpus_per_run: float = 0.0
-    cpus: int | None = None
 
     @property
     def at_once(self) -> None:
@@ -99,7 +96,7 @@ class RayCluster:
         plugins = os.environ.get(FILES_VARIABLE, "")
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(SOURCES), FILES_VARIABLE: plugins}}
         if self.address == NEW_CLUSTER:
-            options |= {"num_cpus": self.cpus, "include_dashboard": False, "_node_ip_address": LOOPBACK}
+            options |= {"include_dashboard": False, "_node_ip_address": LOOPBACK}
         before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(**options)

@@ -75,11 +75,6 @@ def accuracy_at_steps(
     return tuple(count / len(split) for count in correct.tolist())
 
 
-def accuracy(model: Model, split: Split, device: torch.device, *, time_steps: int = 1) -> float:
-    """Fraction of samples whose largest score is that of their label, see `accuracy_at_steps`."""
-    return accuracy_at_steps(model, split, device, time_steps=time_steps)[-1]
-
-
 class Accuracy(Metric):
     """Of the run; nothing for tasks without classes."""
 

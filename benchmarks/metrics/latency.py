@@ -10,6 +10,7 @@ from torch import Tensor
 from baselines.method import Model
 from benchmarks.datasets.samples.split import Split
 from benchmarks.metrics.metric import Column, FinishedTraining, Metric
+from benchmarks.platform.synchronisation import synchronise
 
 LATENCY_BATCH = 100
 LATENCY_WARM_UP, LATENCY_REPEATS = 3, 10
@@ -62,12 +63,6 @@ def median_and_iqr(values: Sequence[float]) -> tuple[float, float]:
     """Median, and distance of the quartiles, interpolated between values as NumPy does."""
     lower, _, upper = quantiles(values, n=4, method="inclusive")
     return median(values), upper - lower
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given, so that a clock means something."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 class Latency(Metric):

@@ -17,6 +17,9 @@ from tssl_core.layers import SpikingLayer
 MOST_NEURONS = 100
 """So many neurons of a layer are shown at most; they are spread evenly over it."""
 
+SAMPLE = 0
+"""Place in the test set of the sample that is shown."""
+
 INPUT = "input"
 SILENT, SPIKE = "0", "1"
 
@@ -64,8 +67,8 @@ class Raster:
 
 
 @torch.no_grad()
-def spike_raster(model: Model, split: Split, device: torch.device, *, sample: int = 0) -> Raster | None:
-    """Show one sample to a network and note which neurons spike when.
+def spike_raster(model: Model, split: Split, device: torch.device) -> Raster | None:
+    """Show a network its `SAMPLE` and note which neurons spike when.
 
     Parameters
     ----------
@@ -73,8 +76,6 @@ def spike_raster(model: Model, split: Split, device: torch.device, *, sample: in
         Left in evaluation mode.
     split, device
         Where the sample is from, and where the model is.
-    sample : int
-        Its place in `split`.
 
     Returns
     -------
@@ -82,7 +83,7 @@ def spike_raster(model: Model, split: Split, device: torch.device, *, sample: in
         None for a network without spiking layers.
     """
     model.eval()
-    inputs, labels = split.batch(torch.tensor([sample]))
+    inputs, labels = split.batch(torch.tensor([SAMPLE]))
     inputs = inputs.to(device)
     with _recording(model) as spikes:
         output = model(inputs)
@@ -90,7 +91,7 @@ def spike_raster(model: Model, split: Split, device: torch.device, *, sample: in
         return None
     events = {INPUT: inputs != 0} if inputs.dim() == 5 else {}
     return Raster(
-        sample=sample,
+        sample=SAMPLE,
         label=int(labels[0]),
         decision=int(model.scores(output).argmax(-1)[0]),
         layers=tuple(_layer_raster(name, values[:, 0]) for name, values in {**events, **spikes}.items()),

@@ -1,7 +1,7 @@
 """What a study costs on this machine, extrapolated from a few measured training steps and evaluations of each kind."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -13,8 +13,9 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import RunConfig
 from benchmarks.datasets.samples.split import Data, Split
 from benchmarks.metrics.accuracy import samples_at_once
-from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP, synchronise
+from benchmarks.metrics.latency import LATENCY_BATCH, LATENCY_REPEATS, LATENCY_WARM_UP
 from benchmarks.platform.cuda_graph import WARM_UP, Recorded
+from benchmarks.platform.synchronisation import synchronise
 from benchmarks.sweep.durations import DAY, in_words, makespan, range_in_words
 from benchmarks.sweep.plan import PlannedRun
 from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare, widest_layer
@@ -91,11 +92,6 @@ class Estimate:
 
     costs: tuple[CellCost, ...]
     execution: Execution
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """Time by run key."""
-        return {cost.config.run_key: cost.seconds for cost in self.costs}
 
     def in_lines(self, at_once: int = 1) -> str:
         """Say in two or three lines how long all takes, and what to do if that is days."""

@@ -3,15 +3,14 @@
 Nothing outside this package imports MLflow, and what is here imports it late, so that training works without it.
 """
 
-from benchmarks.defaults import DEFAULT_RUNS, DEFAULT_TRACKING_URI, OFF
+from benchmarks.defaults import OFF
 from benchmarks.tracking.mirror import Mirror
-from benchmarks.tracking.record import DONE, FORMAT, UNFINISHED, Record
+from benchmarks.tracking.record import Record
 from benchmarks.tracking.remote import records_in_mlflow
 from benchmarks.tracking.rows import (
     CONFIG,
     CONFIG_COLUMNS,
     RUN_COLUMNS,
-    TAG_COLUMNS,
     anytime_rows,
     config_row,
     epoch_rows,
@@ -22,15 +21,9 @@ from benchmarks.tracking.runs import MODEL_FOLDER, OpenRecord, Runs
 __all__ = [
     "CONFIG",
     "CONFIG_COLUMNS",
-    "DEFAULT_RUNS",
-    "DEFAULT_TRACKING_URI",
-    "DONE",
-    "FORMAT",
     "MODEL_FOLDER",
     "RUN_COLUMNS",
-    "TAG_COLUMNS",
     "TRACKING_OFF",
-    "UNFINISHED",
     "Mirror",
     "OpenRecord",
     "Record",

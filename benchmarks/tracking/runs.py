@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from benchmarks.defaults import DEFAULT_RUNS
 from benchmarks.errors import LockedError, TrackingError
 from benchmarks.platform.atomic import make_writable_folder, write_atomically
+from benchmarks.platform.folders import run_folder, study_folder
 from benchmarks.platform.locks import is_locked, locked
 from benchmarks.results import EpochResult, RunResult, Status
 from benchmarks.tracking.record import UNFINISHED, Record
@@ -40,13 +41,11 @@ class Runs:
         TrackingError
             If the name would lead to another folder.
         """
-        if study in ("", ".", ".."):
-            raise TrackingError(f"a study is called {study!r}; expected the name of a study, as its folder has it")
-        return self.root / quote(study, safe="")
+        return study_folder(self.root, study)
 
     def folder(self, study: str, run_key: str) -> Path:
         """Folder of a run."""
-        return self.study_folder(study) / run_key
+        return run_folder(self.root, study, run_key)
 
     def files(self, study: str) -> list[Path]:
         """Where the records of a study are."""

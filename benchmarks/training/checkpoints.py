@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import torch
 
 from benchmarks.errors import CheckpointError
 from benchmarks.platform.atomic import write_atomically
+from benchmarks.platform.folders import run_folder
 from benchmarks.training.state import Snapshot, TrainingState
 
 FORMAT = "TSSL checkpoint 1"
@@ -64,8 +64,14 @@ class RunCheckpoints:
 
     @classmethod
     def of(cls, root: Path, study: str, run_key: str, environment: Mapping[str, str]) -> "RunCheckpoints":
-        """Return the checkpoints of a run of a study, in the folder that its record has under the root of all runs."""
-        return cls(root / quote(study, safe="") / run_key, {"run_key": run_key, **environment})
+        """Return the checkpoints of a run of a study, in the folder that its record has under the root of all runs.
+
+        Raises
+        ------
+        TrackingError
+            See `benchmarks.platform.folders.study_folder`.
+        """
+        return cls(run_folder(root, study, run_key), {"run_key": run_key, **environment})
 
     def save(self, state: TrainingState) -> None:
         """Write a checkpoint and remove all but the newest two; a disk without room costs a warning, not the run."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-Purpose = Literal["initialisation", "order", "dropout", "augmentation", "split", "encoding"]
+Purpose = Literal["initialisation", "order", "dropout", "augmentation", "split"]
 
 
 def seed_for(seed: int, purpose: Purpose) -> int:

@@ -16,13 +16,13 @@ from benchmarks.datasets.samples.split import Data, Split, first, hold_out
 from benchmarks.errors import DivergedError
 from benchmarks.metrics.accuracy import samples_at_once
 from benchmarks.metrics.counting.spikes import ActivityMeter
-from benchmarks.metrics.latency import synchronise
 from benchmarks.metrics.metric import FinishedTraining, Metric, available_metrics
 from benchmarks.platform.cuda_graph import Recorded
 from benchmarks.platform.denormals import denormals_as_zero
 from benchmarks.platform.determinism import choose_deterministic_kernels
 from benchmarks.platform.memory import bound_gpu_memory, keep_freed_memory
 from benchmarks.platform.precision import choose_precision, loss_scale
+from benchmarks.platform.synchronisation import synchronise
 from benchmarks.results import EpochResult, Evaluation, RunResult
 from benchmarks.tasks.choice import task_type_of
 from benchmarks.tasks.task_type import TaskType
@@ -79,7 +79,7 @@ class Training:
         Raises
         ------
         DivergedError
-            When the loss of an epoch is not finite.
+            When the loss of an epoch is not finite, or a weight or one of its moments in the optimiser after it.
         """
         recording = self.device.type == "cuda" and self.execution.cuda_graphs
         steps = EpochSteps(self.data.train, self.counted_step, self.device, recording=recording)

@@ -7,10 +7,10 @@ from matplotlib.colors import PowerNorm
 
 from baselines.method import is_spiking
 from reports.figures.drawing import Drawing
-from reports.figures.raster import OWN
 from reports.figures.scales import chosen_time_steps
 from reports.figures.style import SMALL, one_pair_of_axes
 from reports.model import Note
+from reports.published import METHOD
 from reports.titles import method_title
 
 MOST_WRITTEN = 20
@@ -22,9 +22,9 @@ def run_shown(finished: pd.DataFrame, confusion: pd.DataFrame) -> tuple[str, int
     known = finished[finished["run_key"].isin(confusion["run_key"])]
     if known.empty:
         return None
-    own = known[(known["method"] == OWN) & (known["time_steps"] == chosen_time_steps(finished))]
+    own = known[(known["method"] == METHOD) & (known["time_steps"] == chosen_time_steps(finished))]
     if not own.empty:
-        return OWN, int(own["time_steps"].iloc[0])
+        return METHOD, int(own["time_steps"].iloc[0])
     means = known.groupby(["method", "time_steps"], as_index=False)["accuracy_last"].mean()
     best = means.loc[means["accuracy_last"].idxmax()]
     return str(best["method"]), int(best["time_steps"])

@@ -6,23 +6,20 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from benchmarks.metrics.raster import MOST_NEURONS
 from reports.figures.activity import layer_order, of_chosen_time_steps
 from reports.figures.drawing import Drawing
 from reports.figures.style import FONT, INK, SMALL, canvas, heading_of, style_of
 from reports.model import Note
+from reports.published import METHOD
 
 MOST_METHODS, LONG = 4, 30
 """Methods beside each other; longer windows than so many steps have the whole width for one."""
-
-MOST_NEURONS = 100
-"""Rows of a layer, as many as are recorded."""
 
 MOST_INCHES = 6.0
 """Height of all layers together."""
 
 OUTPUT = "output"
-OWN = "tssl_bp"
-"""The method that comes first."""
 
 
 def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Drawing | None:
@@ -76,7 +73,7 @@ def spikes_of_a_sample(finished: pd.DataFrame, raster: pd.DataFrame) -> Drawing 
 def shown_methods(rows: pd.DataFrame, most: int) -> list[str]:
     """Choose methods with a raster: TSSL-BP first, methods before their presets, the more accurate first."""
     names = rows.groupby("method")["accuracy_last"].first()
-    order = sorted(names.index, key=lambda name: (name != OWN, ":" in name, -names[name], name))
+    order = sorted(names.index, key=lambda name: (name != METHOD, ":" in name, -names[name], name))
     return [str(name) for name in order[:most]]
 
 

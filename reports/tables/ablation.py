@@ -15,15 +15,13 @@ from reports.tables.cells import NOTHING, SILENT, mean_in_words, share, without_
 from reports.tables.differences import METRICS, Found, Row, called_together
 
 
-def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
-    """The presets of a method, what each changes, and what that does on equal terms, T and seeds.
+def ablation_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """The presets of `METHOD`, what each changes, and what that does on equal terms, T and seeds.
 
     Parameters
     ----------
     finished : DataFrame
         Finished runs.
-    method : str
-        Name of the method.
 
     Returns
     -------
@@ -32,17 +30,17 @@ def ablation_table(finished: pd.DataFrame, method: str = METHOD) -> pd.DataFrame
         beside it. Other settings of the method itself are set beside its main one, see `select_main_setting`, variants
         as in `counterpart`.
     """
-    family = finished[finished["method"].str.partition(":")[0] == method]
+    family = finished[finished["method"].str.partition(":")[0] == METHOD]
     rows: list[dict[str, object]] = []
     settings = distinguishing_settings(family)
     for _, group in family.groupby([*TERMS, "time_steps"], sort=True, dropna=False):
         cells = cells_in_order(group, settings)
-        own = [runs for runs in cells if runs["method"].iloc[0] == method]
+        own = [runs for runs in cells if runs["method"].iloc[0] == METHOD]
         several = len(own) > 1 and pd.concat(own)["precision"].nunique() > 1
         if own and (several or len(own) < len(cells)):
             main = select_main_setting(pd.concat(own))
             rows += called_together(
-                _row(runs, main if runs["method"].iloc[0] == method else counterpart(runs, own, settings), settings)
+                _row(runs, main if runs["method"].iloc[0] == METHOD else counterpart(runs, own, settings), settings)
                 for runs in cells
             )
     return without_empty(without_constant(pd.DataFrame(rows), ("dataset", "T", "precision")))

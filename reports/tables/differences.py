@@ -35,29 +35,28 @@ def called_together(rows: Iterable[tuple[Row, Found]]) -> list[Row]:
     return [{**row, WORDS: word} for (row, _), word in zip(rows, words, strict=True)]
 
 
-def difference_table(finished: pd.DataFrame, reference: str = METHOD) -> pd.DataFrame:
-    """Accuracy of every other method less that of `reference` on equal terms, T and seeds, in percentage points.
+def difference_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of every other method less that of `METHOD` on equal terms, T and seeds, in percentage points.
 
     Parameters
     ----------
     finished : DataFrame
         Finished runs.
-    reference : str
-        Name of a method. One without spikes is set beside every T of a method that spikes.
 
     Returns
     -------
     DataFrame
-        A row a cell and T of the reference that share a seed; none if there is no such pair.
+        A row a cell and T of `METHOD` that share a seed; none if there is no such pair. A method without spikes is set
+        beside every T.
     """
     rows = []
     settings = distinguishing_settings(finished)
     for _, group in finished.groupby(TERMS, sort=True, dropna=False):
-        own = group[group["method"] == reference]
+        own = group[group["method"] == METHOD]
         of_steps = [cells_in_order(runs, settings) for _, runs in own.groupby("time_steps", sort=True)]
         family = [
             row
-            for theirs in cells_in_order(group[group["method"] != reference], settings)
+            for theirs in cells_in_order(group[group["method"] != METHOD], settings)
             for ours in of_steps
             if _same_steps(theirs, ours[0])
             and (row := _row(theirs, counterpart(theirs, ours, settings), settings)) is not None

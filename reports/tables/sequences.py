@@ -79,20 +79,18 @@ def sequence_summary(finished: pd.DataFrame) -> pd.DataFrame:
     return without_empty(pd.DataFrame([row for row, _ in rows]))
 
 
-def sequence_difference_table(finished: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """Every other method less `reference` on the same targets, seed by seed: distance, and share of exact trains.
+def sequence_difference_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Every other method less `REFERENCE` on the same targets, seed by seed: distance, and share of exact trains.
 
     Parameters
     ----------
     finished : DataFrame
         Finished runs with target spike trains.
-    reference : str
-        Name of a method.
     """
     rows = []
     for _, runs in finished.groupby(EQUAL_PROBLEM, sort=True):
-        theirs = runs[runs["method"] == reference]
-        for _, ours in runs[runs["method"] != reference].groupby("method", sort=True):
+        theirs = runs[runs["method"] == REFERENCE]
+        for _, ours in runs[runs["method"] != REFERENCE].groupby("method", sort=True):
             distance, exact = (paired_difference(ours, theirs, name) for name in ("van_rossum", "exact_trains"))
             if distance is not None and exact is not None:
                 what = about(ours.iloc[0])

@@ -21,7 +21,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import kept_run, validate_run
 from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.samples.split import ImageSplit, Split
-from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps
+from benchmarks.metrics.accuracy import accuracy_at_steps
 from benchmarks.results import EpochResult
 from benchmarks.training.training import CALIBRATION_SAMPLES, Training, prepare
 from tssl_core import ParameterError
@@ -164,7 +164,8 @@ def test_a_percentile_is_that_of_torch(percentile: float) -> None:
 def test_the_conversion_of_before_is_a_preset_and_that_of_now_loses_less_in_few_steps() -> None:
     def right(preset: str) -> float:
         values = {"dataset": "digits", "method": preset, "architecture": NETWORK, "epochs": 1}
-        return accuracy(converted(time_steps=4, **validate_run(values).parameters), DIGITS.test, CPU, time_steps=4)
+        network = converted(time_steps=4, **validate_run(values).parameters)
+        return accuracy_at_steps(network, DIGITS.test, CPU, time_steps=4)[-1]
 
     assert right("converted") > right("converted:per-layer") + 0.03
 
@@ -262,8 +263,8 @@ def test_rates_and_scores_converge_to_the_activations_of_the_relu_network() -> N
 
 
 def test_at_200_steps_the_accuracy_is_that_of_the_relu_network() -> None:
-    twin = accuracy(relu_network(), DIGITS.test, CPU)
-    ours = accuracy(converted(time_steps=200), DIGITS.test, CPU, time_steps=200)
+    twin = accuracy_at_steps(relu_network(), DIGITS.test, CPU)[-1]
+    ours = accuracy_at_steps(converted(time_steps=200), DIGITS.test, CPU, time_steps=200)[-1]
     assert twin > 0.85
     assert abs(ours - twin) <= max(0.003, 1 / len(DIGITS.test)) + 1e-9
 
@@ -299,7 +300,7 @@ def test_one_run_gives_the_accuracy_of_every_shorter_run() -> None:
     assert len(curve) == 20
     assert len(set(curve)) > 5
     for time_steps in (1, 2, 5, 11, 20):
-        run = accuracy(converted(time_steps=time_steps).double(), split, CPU, time_steps=time_steps)
+        run = accuracy_at_steps(converted(time_steps=time_steps).double(), split, CPU, time_steps=time_steps)[-1]
         assert curve[time_steps - 1] == run
 
 

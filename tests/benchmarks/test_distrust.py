@@ -21,6 +21,7 @@ from benchmarks.platform.atomic import write_atomically
 from benchmarks.platform.locks import is_locked, locked
 from benchmarks.study.study import load_study
 from benchmarks.tracking import Runs
+from benchmarks.training.checkpoints import RunCheckpoints
 
 MIB = 2**20
 
@@ -78,7 +79,10 @@ def test_the_folder_of_a_study_is_in_that_of_all_runs(tmp_path: Path) -> None:
     for name in ("..", ".", ""):
         with pytest.raises(TrackingError, match="expected the name of a study"):
             Runs(tmp_path).study_folder(name)
+        with pytest.raises(TrackingError, match="expected the name of a study"):
+            RunCheckpoints.of(tmp_path, name, "key", {})
     assert Runs(tmp_path).study_folder("a/../b").parent == tmp_path
+    assert RunCheckpoints.of(tmp_path, "a/../b", "key", {}).folder == Runs(tmp_path).folder("a/../b", "key")
 
 
 def test_what_grows_too_large_when_it_is_unpacked_is_refused_before_it_is_there() -> None:

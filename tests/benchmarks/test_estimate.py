@@ -72,7 +72,7 @@ def test_each_kind_is_measured_once_and_what_does_not_run_costs_nothing(monkeypa
     ]
     estimate = estimate_runs(plan, HERE, lambda _: get_dataset("digits").load(Path()))
     assert [config.method for config in measured] == ["ann", "tssl_bp"]
-    assert list(estimate.seconds.values()) == [41.0, 11.0, 41.0]
+    assert [cost.seconds for cost in estimate.costs] == [41.0, 11.0, 41.0]
     assert "about 93 s for 3 runs" in estimate.in_lines()
     assert "about 52 s with 2 at a time" in estimate.in_lines(2)
     assert [line.split()[2:7] for line in estimate.table().splitlines()[1:]] == [

@@ -17,7 +17,7 @@ from benchmarks.config.execution import Execution
 from benchmarks.config.run import validate_run
 from benchmarks.datasets import nmnist_simulated
 from benchmarks.datasets.dataset import get_dataset
-from benchmarks.datasets.events import frame_cache
+from benchmarks.datasets.events import frame_cache, workers
 from benchmarks.datasets.events.camera import Camera
 from benchmarks.datasets.events.frames import FrameParameters, bin_events
 from benchmarks.datasets.events.recording import encode_events, read_events
@@ -140,7 +140,7 @@ def test_many_recordings_are_shared_out_among_processes_with_the_same_frames(
     alone = load(root).checksum()
     shutil.rmtree(root / "made")
     monkeypatch.setattr(frame_cache, "FILES_A_CHUNK", 7)
-    monkeypatch.setattr(frame_cache, "CHUNKS_FOR_WORKERS", 4)  # the training set has six, the test set three
+    monkeypatch.setattr(workers, "CHUNKS_FOR_WORKERS", 4)  # the training set has six, the test set three
     assert load(root).checksum() == alone
 
 
@@ -269,7 +269,7 @@ def test_simulated_recordings_go_on_where_they_were_interrupted(
         record_chunk(chunk, camera)
 
     monkeypatch.setattr(nmnist_simulated, "IMAGES_A_CHUNK", 3)
-    monkeypatch.setattr(nmnist_simulated, "CHUNKS_FOR_WORKERS", 100)
+    monkeypatch.setattr(workers, "CHUNKS_FOR_WORKERS", 100)
     monkeypatch.setattr(nmnist_simulated, "record_chunk", noted)
     with pytest.raises(KeyboardInterrupt):
         record_images(images, tmp_path, Camera(), first_seed=100)

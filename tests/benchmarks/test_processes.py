@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.datasets.events import workers
+from benchmarks.datasets.events.workers import CHUNKS_FOR_WORKERS, shared_out
 from benchmarks.executors import processes
 from benchmarks.executors.executor import Outcome
 from benchmarks.executors.in_process import InProcess
-from benchmarks.executors.processes import Processes, usable_cores
+from benchmarks.executors.processes import Processes
 from benchmarks.executors.ray_cluster import RayCluster
+from benchmarks.platform.cores import usable_cores
 from tests.benchmarks.signals import heeding_ctrl_c
 from tests.benchmarks.toy_jobs import PATIENCE, DeadlyToLog, Toy
 
@@ -126,3 +129,21 @@ def test_workers_together_have_no_more_threads_than_cores(monkeypatch: pytest.Mo
     assert [Processes(jobs).threads for jobs in (1, 2, 3, 8, 9)] == [8, 4, 2, 1, 1]
     monkeypatch.undo()
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def process_of(_chunk: int) -> int:
+    return os.getpid()
+
+
+def test_much_work_on_recordings_goes_to_as_many_processes_as_there_are_usable_cores_and_little_to_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "usable_cores", lambda: 1)
+    few, many = (
+        [*shared_out(process_of, range(chunks), description="chunks")]
+        for chunks in (CHUNKS_FOR_WORKERS - 1, CHUNKS_FOR_WORKERS)
+    )
+    assert set(few) == {os.getpid()}
+    assert len(many) == CHUNKS_FOR_WORKERS
+    assert len(set(many)) == 1
+    assert set(many) != set(few)

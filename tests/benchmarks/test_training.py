@@ -19,7 +19,7 @@ from benchmarks.datasets.dataset import get_dataset
 from benchmarks.datasets.images.augmentation import CROP_AND_FLIP
 from benchmarks.datasets.samples.split import Data, ImageSplit
 from benchmarks.errors import ConfigError, DivergedError
-from benchmarks.metrics.accuracy import accuracy, accuracy_at_steps
+from benchmarks.metrics.accuracy import accuracy_at_steps
 from benchmarks.metrics.convergence import Convergence
 from benchmarks.metrics.counting.spikes import ActivityMeter
 from benchmarks.metrics.metric import Metric, column_names
@@ -103,7 +103,7 @@ def test_the_best_epoch_is_the_first_with_the_highest_test_accuracy() -> None:
     record = training.finish(history)
     assert (record.measures["accuracy_best"], record.measures["best_epoch"]) == (0.7, 2)
     assert record.measures["training_seconds"] == 8.0
-    assert record.measures["accuracy_last"] == accuracy(training.model, training.data.test, CPU)
+    assert record.measures["accuracy_last"] == accuracy_at_steps(training.model, training.data.test, CPU)[-1]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged() -> None:
@@ -232,9 +232,9 @@ def test_accuracy_takes_the_class_of_the_largest_sum_over_time_and_the_lowest_in
             return torch.tensor([[[0.0, 3, 0], [0, 1, 2], [0, 0, 0]], [[0, 0, 2], [0, 1, 2], [0, 0, 0]]])
 
     split = ImageSplit(torch.zeros(3, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 2, 0]), (0.0,), (1.0,))
-    assert accuracy(Scores(), split, CPU) == 1.0
+    assert accuracy_at_steps(Scores(), split, CPU)[-1] == 1.0
     split.labels[2] = 1
-    assert accuracy(Scores(), split, CPU) == pytest.approx(2 / 3)
+    assert accuracy_at_steps(Scores(), split, CPU)[-1] == pytest.approx(2 / 3)
 
 
 def test_the_accuracy_after_each_step_takes_the_output_so_far() -> None:
@@ -245,7 +245,6 @@ def test_the_accuracy_after_each_step_takes_the_output_so_far() -> None:
 
     split = ImageSplit(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.tensor([1, 1]), (0.0,), (1.0,))
     assert accuracy_at_steps(Scores(), split, CPU) == (0.5, 1.0, 0.5)
-    assert accuracy(Scores(), split, CPU) == 0.5
 
 
 def test_long_windows_and_wide_layers_are_evaluated_in_smaller_batches() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from benchmarks.tracking import CONFIG_COLUMNS, RUN_COLUMNS
 from reports.contents import report_of
-from reports.load import Results, _results
+from reports.load import Results, results_from_tables
 from reports.templating import report_to_markdown
 
 
@@ -33,7 +33,7 @@ def results_of(*runs: dict[str, Any]) -> Results:
     epochs = [epoch_row(run, epoch, accuracy) for run in runs for epoch, accuracy in enumerate(_curve(run), start=1)]
     steps = [(run["run_key"], step, 0.1 * step) for run in runs for step in range(1, int(run["time_steps"]) + 1)]
     anytime = pd.DataFrame(steps, columns=["run_key", "step", "accuracy"])
-    return _results("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)
+    return results_from_tables("made", pd.DataFrame(runs), pd.DataFrame(epochs), anytime)
 
 
 def markdown_of(results: Results) -> str:

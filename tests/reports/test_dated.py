@@ -15,7 +15,7 @@ from reports.claims import Place
 from reports.dated import version_of
 from reports.early_stopping import stopping_epoch
 from reports.ledger import answers_of, beyond, ledger
-from reports.load import Results, _results
+from reports.load import Results, results_from_tables
 from reports.model import LedgerLine
 from reports.settings import distinguishing_settings, nondefault_parameters
 from reports.tables import comparison_table, early_stopping_table, factor_table
@@ -43,7 +43,7 @@ def results(*runs: dict[str, Any], curve: list[float] | None = None) -> Results:
         for epoch, accuracy in enumerate(curve or [run["accuracy_last"]], start=1)
     ]
     anytime = pd.DataFrame(columns=["run_key", "step", "accuracy"])
-    return _results("made", pd.DataFrame(list(runs)), pd.DataFrame(epochs), anytime)
+    return results_from_tables("made", pd.DataFrame(list(runs)), pd.DataFrame(epochs), anytime)
 
 
 SEPTEMBER, LAST = config_of("2020-09"), config_of("last")

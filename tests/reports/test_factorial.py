@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.alignment.columns import ALIGNMENT_COLUMNS
 from benchmarks.tracking import CONFIG
-from reports.load import Results, _results
+from reports.load import Results, results_from_tables
 from reports.sequences import with_factors, with_target_trains
 from reports.tables import effect_table, factorial_runs, harm_table, noise_table, place_table
 from reports.tables.alignment import alignment_tables, ceiling
@@ -74,7 +74,9 @@ def test_an_incomplete_factorial_is_none() -> None:
 
 
 def results_of(runs: pd.DataFrame) -> Results:
-    return _results("made", runs, pd.DataFrame(columns=["run_key", "epoch"]), pd.DataFrame(columns=["run_key", "step"]))
+    return results_from_tables(
+        "made", runs, pd.DataFrame(columns=["run_key", "epoch"]), pd.DataFrame(columns=["run_key", "step"])
+    )
 
 
 def test_the_runs_of_a_factorial_are_told_by_themselves_and_not_among_the_methods() -> None:

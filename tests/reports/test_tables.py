@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import pytest
 
-from reports.load import LATE, Results, _results
+from reports.load import LATE, Results, results_from_tables
 from reports.tables import (
     ablation_table,
     accuracy_by_steps,
@@ -125,7 +125,9 @@ def test_neuron_updates_are_counted_once_a_neuron_and_time_step() -> None:
 def test_the_end_of_a_training_is_its_last_ten_epochs_or_the_last_tenth_of_fewer(epochs: int, last: int) -> None:
     run = run_row()
     curve = pd.DataFrame([epoch_row(run, epoch, epoch / 1000) for epoch in range(1, epochs + 1)])
-    results = _results("made", pd.DataFrame([run]), curve, pd.DataFrame(columns=["run_key", "step", "accuracy"]))
+    results = results_from_tables(
+        "made", pd.DataFrame([run]), curve, pd.DataFrame(columns=["run_key", "step", "accuracy"])
+    )
     expected = sum(range(epochs - last + 1, epochs + 1)) / last / 1000
     assert results.runs[LATE].tolist() == [pytest.approx(expected)]
 

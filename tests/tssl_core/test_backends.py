@@ -82,6 +82,23 @@ def test_an_extension_of_other_sources_is_refused(fresh_caches: None, monkeypatc
 
 
 @needs_compiled
+def test_the_sources_of_a_refused_extension_are_read_once(fresh_caches: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def other(content: bytes) -> int:
+        read.append(content)
+        return 1
+
+    monkeypatch.setattr("zlib.crc32", other)
+    for _ in range(3):
+        with pytest.raises(BackendUnavailableError, match="built from other sources"):
+            resolve("cpu")
+        with pytest.raises(BackendUnavailableError, match="built from other sources"):
+            cpu.LIBRARY.limit_processor(0)
+    assert len(read) == 1
+
+
+@needs_compiled
 def test_a_dtype_that_a_kernel_lacks_is_an_error_and_auto_says_so(fresh_caches: None) -> None:
     with pytest.raises(BackendUnavailableError, match=r"torch\.bfloat16; expected torch\.float32 or torch\.float64"):
         spiking_psc(torch.rand(5, 30, dtype=torch.bfloat16), backend="cpu")

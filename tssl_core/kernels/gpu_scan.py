@@ -225,16 +225,6 @@ def _keep_states(
 
 
 @triton.jit
-def _kept_state(states, segment, state, at, row, exists):
-    """Read the state before a segment, which for the first one is `state`."""
-    read = ()
-    for s in tl.static_range(len(state)):
-        kept = tl.load(states + ((segment - 1) * len(state) + s) * row + at, mask=exists & (segment > 0), other=0.0)
-        read = read + (tl.where(segment > 0, kept, state[s]),)
-    return read
-
-
-@triton.jit
 def backward_kernel(
     grad_output,
     current,

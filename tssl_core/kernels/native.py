@@ -52,10 +52,9 @@ class Library:
         """Tell why compiled kernels cannot run on a device and dtype, or return None if they can."""
         if device.type != "cpu":
             return f"the tensor is on {device}; expected a tensor on the CPU"
-        try:
-            _load(self.package)
-        except BackendUnavailableError as error:
-            return str(error)
+        _, reason = _found(self.package)
+        if reason is not None:
+            return reason
         if dtype not in _SUFFIXES:
             return f"the tensor is {dtype}; expected {' or '.join(map(str, _SUFFIXES))}"
         return None
@@ -201,16 +200,24 @@ def _threads() -> int:
     return torch.get_num_threads() if os.getpid() == _IMPORTED_BY else 1
 
 
-@functools.cache
 def _load(package: str) -> Any:
+    library, reason = _found(package)
+    if reason is not None:
+        raise BackendUnavailableError(reason)
+    return library
+
+
+@functools.cache
+def _found(package: str) -> tuple[Any, str | None]:
+    """Library of a package, or why none can be used: sources that do not fit are not read again at each call."""
     spec = importlib.util.find_spec(f"{package}._cpu")
     if spec is None or spec.origin is None:
-        raise BackendUnavailableError(f"the compiled extension {package}._cpu is not there; {_HOW_TO_BUILD}")
+        return None, f"the compiled extension {package}._cpu is not there; {_HOW_TO_BUILD}"
     library = ctypes.CDLL(spec.origin)
     folder = Path(spec.origin).parent
     sources = {path.name: path for place in (folder, _SHARED_SOURCES) for path in place.glob("*.[ch]")}
     own = {path.name for path in folder.glob("*.[ch]")} | {"scan.c", "scan.h", "layer.h"}
     content = b"".join(sources[name].read_bytes() for name in sorted(own) if name in sources)
     if content and ctypes.c_uint32.in_dll(library, "scan_source_checksum").value != zlib.crc32(content):
-        raise BackendUnavailableError(f"{spec.origin} was built from other sources than these; {_HOW_TO_BUILD}")
-    return library
+        return None, f"{spec.origin} was built from other sources than these; {_HOW_TO_BUILD}"
+    return library, None

@@ -132,7 +132,8 @@ _PLAIN = (Tensor, torch.nn.Parameter)
 class Scan:
     """A differentiable map ``[T, ...] -> [T, ...]``, registered as ``torch.ops.tssl.<name>``.
 
-    Autograd keeps nothing but the input for the backward pass. Where backends have no backward pass, the scan has no
+    For the backward pass autograd keeps the input, and of the forward pass no more than what `Backend.forward` returns
+    as `kept`; the registered operator keeps the input alone. Where backends have no backward pass, the scan has no
     gradient: its output is detached.
 
     Parameters

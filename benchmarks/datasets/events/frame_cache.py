@@ -9,11 +9,9 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from tokenize import TokenError
 from typing import NamedTuple
@@ -22,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from benchmarks.datasets.events.frames import CHANNELS, PIXELS, FrameParameters, bin_events, steps_of_bins
 from benchmarks.datasets.events.recording import SENSOR, read_events
+from benchmarks.datasets.events.workers import shared_out
 from benchmarks.errors import DatasetError
 
 FORMAT = 1
@@ -33,9 +31,6 @@ FORMAT = 1
 
 FILES_A_CHUNK = 250
 """Recordings that a worker turns into frames at a time."""
-
-CHUNKS_FOR_WORKERS = 8
-"""With fewer chunks, starting other processes takes longer than the work."""
 
 CPU = torch.device("cpu")
 
@@ -259,14 +254,9 @@ def _write(recordings: Sequence[Recording], folder: Path, parameters: FrameParam
 def _chunks(
     paths: Sequence[Path], parameters: FrameParameters
 ) -> Iterator[tuple[NDArray[np.uint16], list[NDArray[np.uint16]]]]:
-    """Turn recordings into frames, in order, on all processors if there are many."""
+    """Turn recordings into frames, in order, see `shared_out`."""
     chunks = [paths[first : first + FILES_A_CHUNK] for first in range(0, len(paths), FILES_A_CHUNK)]
-    bar = partial(tqdm, total=len(chunks), desc="frames", unit="chunk", disable=None, leave=False)
-    if len(chunks) < CHUNKS_FOR_WORKERS:
-        yield from (frames_of(chunk, parameters) for chunk in chunks)
-        return
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        yield from bar(pool.map(partial(frames_of, parameters=parameters), chunks))
+    return shared_out(partial(frames_of, parameters=parameters), chunks, description="frames")
 
 
 def frames_of(

@@ -59,13 +59,19 @@ class FrameParameters:
             )
 
 
+def saccades_of(events: Events) -> NDArray[np.int64]:
+    """Tell which saccade each event is in, ``[n]``, counted from 0; what comes later is in the last one."""
+    saccades: NDArray[np.int64] = np.minimum(np.maximum(events["t"] - 1, 0) // SACCADE_US, len(SACCADES) - 1)
+    return saccades
+
+
 def stabilise(events: Events) -> Events:
     """Take out the three saccades; events that leave the sensor are dropped.
 
     The motion is taken as uniform over 105 ms, as in `stabilize.m` by Orchard (2015), which the authors use. Its pixels
     count from 1, and MATLAB rounds halves away from 0.
     """
-    saccade = np.minimum(np.maximum(events["t"] - 1, 0) // SACCADE_US, len(SACCADES) - 1)
+    saccade = saccades_of(events)
     fraction = (events["t"] - saccade * SACCADE_US) / SACCADE_US
     steps = np.array(SACCADES)
     start = np.concatenate([np.zeros((1, 2)), steps.cumsum(0)[:-1]])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from benchmarks.datasets.events.frames import SACCADE_US, SACCADES
+from benchmarks.datasets.events.frames import SACCADES, saccades_of
 from benchmarks.datasets.events.recording import SENSOR, Events, read_events
 from benchmarks.errors import DatasetError
 
@@ -33,8 +33,7 @@ def statistics(events: Events) -> dict[str, float]:
     same_pixel = np.diff(pixels[order]) == 0
     same_polarity = np.diff(events["p"][order])[same_pixel] == 0
     gaps = np.diff(events["t"][order])[same_pixel][same_polarity] / MICROSECONDS
-    saccade = np.minimum(np.maximum(events["t"] - 1, 0) // SACCADE_US, len(SACCADES) - 1)
-    share = np.bincount(saccade, minlength=len(SACCADES)) / len(events)
+    share = np.bincount(saccades_of(events), minlength=len(SACCADES)) / len(events)
     found: dict[str, float] = {
         "events": len(events),
         "ON events": int(events["p"].sum()),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from benchmarks.datasets.sources.source import Source, write_whole
+from benchmarks.datasets.sources.source import DOWNLOAD_SECONDS, Source, write_whole
 from benchmarks.datasets.sources.unpacking import gunzip
 from benchmarks.errors import DatasetError
 
@@ -19,8 +19,6 @@ MOST_BYTES = 2**26
 """Of a file of the dataset; the largest has 47 million when it is unpacked."""
 
 DEBIAN = "it comes with Debian and its relatives"
-
-_DOWNLOAD_SECONDS = 600
 
 
 class InstalledPackage(Source):
@@ -129,12 +127,12 @@ def run(command: list[str], folder: Path) -> None:
     words = f"`{command[0]} {command[1]}`"
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=DOWNLOAD_SECONDS
         )
     except FileNotFoundError as error:
         raise DatasetError(f"{command[0]} is not on this machine; {DEBIAN}") from error
     except subprocess.TimeoutExpired as error:
-        raise DatasetError(f"{words} did not end within {_DOWNLOAD_SECONDS} s") from error
+        raise DatasetError(f"{words} did not end within {DOWNLOAD_SECONDS} s") from error
     if done.returncode:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise DatasetError(f"{words} failed ({last}); `apt-get update` may help")

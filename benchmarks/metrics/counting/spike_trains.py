@@ -9,10 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.datasets.samples.sequences import SequenceRule
-
-Trains = NDArray[np.bool_]
-"""Spike trains, ``[T, N]``."""
+from benchmarks.datasets.samples.sequences import SequenceRule, Trains
 
 
 def van_rossum_embedding(time_steps: int, tau: float) -> Tensor:

@@ -51,11 +51,6 @@ class LayerActivity:
     spikes_per_sample: float
     spike_counts: tuple[int, ...]
 
-    def metrics(self) -> dict[str, float]:
-        """Return the single numbers that were measured."""
-        names = ("silent_fraction", "never_fraction", "firing_rate", "spikes_per_sample")
-        return {name: getattr(self, name) for name in names}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:

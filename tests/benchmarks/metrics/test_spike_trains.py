@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from benchmarks.datasets.samples.sequences import SequenceRule
+from benchmarks.datasets.samples.sequences import SequenceRule, Trains
 from benchmarks.metrics.counting.spike_trains import (
     matched_spikes,
     nearest_train,
@@ -21,8 +21,6 @@ from benchmarks.metrics.counting.spike_trains import (
     victor_purpura_distances,
 )
 from tssl_core import spike_train_loss
-
-Trains = NDArray[np.bool_]
 
 STEPS = 15
 PAIR = st.tuples(arrays(bool, (STEPS, 1)), arrays(bool, (STEPS, 1)))
