@@ -15,9 +15,9 @@ OWN = ("tssl_core", "baselines", "benchmarks")
 """Packages that are never taken for one that is not installed."""
 
 
-def discover(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, T]:
+def discover(package: ModuleType, kind: type[T]) -> dict[str, T]:
     """Instantiate what `discover_classes` finds."""
-    return {name: found() for name, found in discover_classes(package, kind, lacking).items()}
+    return {name: found() for name, found in discover_classes(package, kind).items()}
 
 
 def discover_classes(package: ModuleType, kind: type[T], lacking: dict[str, str] | None = None) -> dict[str, type[T]]:

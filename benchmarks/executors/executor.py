@@ -51,15 +51,12 @@ class Outcome:
         None if another process had done it meanwhile.
     line : str
         For people.
-    seconds : float
-        Wall time, with all that is not training.
     record : Record, optional
         Of the run, for who shares no folder with the worker.
     """
 
     status: "Status | None"
     line: str
-    seconds: float = 0.0
     record: "Record | None" = None
 
 

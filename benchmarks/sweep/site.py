@@ -142,12 +142,11 @@ class Site:
 
     def __call__(self, job: Job) -> Outcome:
         """Carry out a job, see `benchmarks.executors`."""
-        start = time.perf_counter()
         status, line = _run_cell(job, self)
         if status == "failed":
             free_memory()
         record = self.runs.find(self.study, job.cell.config.run_key)
-        return Outcome(status, line, time.perf_counter() - start, record)
+        return Outcome(status, line, record)
 
 
 def data_key(config: RunConfig) -> Hashable:
