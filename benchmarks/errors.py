@@ -19,6 +19,10 @@ class TrackingError(TSSLError, RuntimeError):
     """A tracking store that cannot be reached, read or written."""
 
 
+class DamagedRecordError(TrackingError):
+    """A file that should hold the record of a run, and does not."""
+
+
 class CheckpointError(TSSLError, RuntimeError):
     """A checkpoint, or the folder of checkpoints, that cannot be used."""
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks.alignment.columns import ALIGNMENT_COLUMNS
 from benchmarks.errors import TrackingError
+from benchmarks.study.file import study_files
 from benchmarks.tracking import (
     CONFIG_COLUMNS,
     RUN_COLUMNS,
@@ -135,7 +136,8 @@ def results_from_runs(root: Path, study: str, *, commit: str = "") -> Results:
     runs = Runs(root)
     if not (records := runs.records(study)):
         known = ", ".join(runs.studies()) or "none"
-        raise TrackingError(f"no study {study!r} in {root}; it has: {known}. Run it first: tssl sweep {study}")
+        first = f". Run it first: tssl sweep {study}" if study in study_files() else ""
+        raise TrackingError(f"no study {study!r} in {root}; it has: {known}{first}")
     return results_of(study, records, commit=commit)
 
 

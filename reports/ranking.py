@@ -7,19 +7,23 @@ from typing import Any
 
 import pandas as pd
 
-from baselines.method import is_spiking, method_title
+from baselines.method import is_spiking
 from benchmarks.columns import in_columns
 from benchmarks.config.run import later_defaults
 from reports.cells import percent
 from reports.load import ReportError, Results, committed_folders, is_report, late_epochs, results_from_csv
 from reports.statistics import LEVEL, difference, mean_difference
 from reports.tables.cells import NOTHING
+from reports.titles import method_title
 
 OF_A_METHOD = ("method", "parameters", "optimizer", "seed")
 """Settings that may differ between the runs of one protocol."""
 
 SETTING = ["dataset", "architecture", "time_steps"]
 """What runs have in common that are ranked together; methods without spikes stand beside any T."""
+
+MEASURES = {"test_accuracy": "accuracy", "test_exact_match": "samples with every output train as it should be"}
+"""Columns of epochs that runs can be ranked by, the first that both sides have."""
 
 VALUE = "value"
 """Column with what runs are ranked by."""
@@ -84,7 +88,21 @@ def protocol_of(results: Results, *, spiking: bool) -> list[dict[str, Any]]:
     return runs
 
 
-def values_after(results: Results, epochs: int) -> pd.DataFrame:
+def measure_of(*sides: Results) -> str:
+    """Return the column of epochs that all of some results can be ranked by, of `MEASURES`.
+
+    Raises
+    ------
+    ReportError
+        If there is none.
+    """
+    for column in MEASURES:
+        if all(column in side.epochs and side.epochs[column].notna().any() for side in sides):
+            return column
+    raise ReportError(f"the runs have none of {', '.join(MEASURES.values())} in common; nothing to rank them by")
+
+
+def values_after(results: Results, epochs: int, column: str) -> pd.DataFrame:
     """Finished runs that have so many epochs, each with its `VALUE` after them.
 
     Parameters
@@ -93,8 +111,9 @@ def values_after(results: Results, epochs: int) -> pd.DataFrame:
         Of a study.
     epochs : int
         Later ones are left out: a run of 100 epochs is then what one of `epochs` would be.
+    column : str
+        Of `MEASURES`. Runs without it are left out.
     """
-    column = "test_accuracy" if "test_accuracy" in results.epochs else "test_exact_match"
     window = late_epochs(epochs)
     table = results.epochs[results.epochs["epoch"] <= epochs]
     counted = table.groupby("run_key")["epoch"].max()
@@ -148,7 +167,7 @@ def _row(runs: pd.DataFrame, mine: pd.DataFrame | None) -> dict[str, Any]:
     }
 
 
-def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int) -> str:
+def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int, column: str) -> str:
     """Say in a line what a ranking is of, and where the method stands."""
     first = mine.iloc[0]
     place = int(table.loc[table[""] == MARK, "rank"].iloc[0])
@@ -156,7 +175,7 @@ def heading(mine: pd.DataFrame, table: pd.DataFrame, epochs: int) -> str:
     window = late_epochs(epochs)
     when = f"mean of epochs {epochs - window + 1} to {epochs}" if window > 1 else f"after epoch {epochs}"
     where = f"{first['dataset']} {first['architecture']}{steps}"
-    return f"{where}: rank {place} of {len(table)}, {method_title(str(first['method']))} ({when})"
+    return f"{where}: rank {place} of {len(table)}, {method_title(str(first['method']))} ({MEASURES[column]}, {when})"
 
 
 def in_words(table: pd.DataFrame) -> str:

@@ -28,10 +28,25 @@ from benchmarks.sweep.estimate import CellCost, estimate_runs
 from benchmarks.tracking import Runs
 from reports.cli import TryOptions
 from reports.load import results_from_runs
-from reports.ranking import CONSTANT, SETTING, committed, heading, in_words, protocol_of, ranking, values_after
+from reports.ranking import (
+    CONSTANT,
+    MARK,
+    MEASURES,
+    SETTING,
+    committed,
+    heading,
+    in_words,
+    measure_of,
+    protocol_of,
+    ranking,
+    values_after,
+)
 from reports.statistics import FEWEST
 
 CHECKSUM_LENGTH = 8
+OF_ONES_OWN = {"parameters", "optimizer", "schedule", "epochs"}
+"""Settings that a method may have of its own on the protocol of a report; theirs are looked at after as many epochs."""
+
 MARGIN = 0.9
 """Part of a budget that is planned with, as an estimate may be short."""
 
@@ -99,7 +114,13 @@ def trial(options: TryOptions, method: str, file: Path | None) -> Study:
 
     Each state of a file has a study of its own, so that a changed method is not taken for one that has run.
     """
-    changes = merge({"method": method}, parse_overrides(options.overrides))
+    changes = parse_overrides(options.overrides)
+    if others := sorted(set(changes) - OF_ONES_OWN):
+        raise ConfigError(
+            f"--set {others[0]} would leave the protocol of the report {options.against}; expected "
+            f"{', '.join(sorted(OF_ONES_OWN))}. --only takes a part of its runs, such as --only time_steps=5"
+        )
+    changes = merge({"method": method}, changes)
     runs = protocol_of(committed(options.against), spiking=get_method(method).spiking)
     cells = tuple(cell_of(validate_run(merge(run, changes))) for run in runs)
     state = "" if file is None else f"_{hashlib.sha256(file.read_bytes()).hexdigest()[:CHECKSUM_LENGTH]}"
@@ -169,13 +190,16 @@ def rankings(options: TryOptions, study: Study) -> Sequence[tuple[str, pd.DataFr
     theirs, results = committed(options.against), results_from_runs(options.runs, study.name)
     keys = {cell.config.run_key for cell in study.cells}
     results = results.select(results.runs["run_key"].isin(keys))
-    found = []
+    if results.finished.empty:
+        raise ConfigError(f"no run of {study.name} came to its end; see its records in {options.runs}")
+    column, found = measure_of(results.select(results.runs["status"] == "finished"), theirs), []
     for epochs in sorted({cell.config.epochs for cell in study.cells}):
-        mine = values_after(results.select(results.runs["epochs"] == epochs), epochs)
-        others = values_after(theirs, epochs)
+        mine = values_after(results.select(results.runs["epochs"] == epochs), epochs, column)
+        others = values_after(theirs, epochs, column)
         for _, runs in mine.groupby(SETTING, sort=True):
             table = ranking(runs, others)
-            found.append((heading(runs, table, epochs), table))
-    if not found:
-        raise ConfigError(f"no run of {study.name} came to its end; see its records in {options.runs}")
+            found.append((heading(runs, table, epochs, column), table))
+    ranked = sum(int(table.loc[table[""] == MARK, "seeds"].iloc[0]) for _, table in found)
+    if left_out := len(results.finished) - ranked:
+        print(f"{left_out} of {len(results.finished)} runs have no {MEASURES[column]} and are not ranked")
     return found

@@ -85,6 +85,14 @@ def test_a_run_that_fails_gives_exit_code_1_and_still_a_report(store: str, capsy
         (["report", "digits", "--from-mlflow", "gopher://x"], "cannot use the tracking store 'gopher://x'"),
         (["sync", "nonsense"], "study 'nonsense' has no runs in runs"),
         (["sync", "--tracking-uri", "off"], "--tracking-uri off is no MLflow"),
+        (
+            ["sweep", "digits", "--tracking-uri", ""],
+            "--tracking-uri is empty; expected an MLflow tracking URI, or 'off'",
+        ),
+        (
+            ["sweep", "digits", "--set", f"grid.seed=[{10**30}]"],
+            "input should be less than or equal to 9223372036854775807",
+        ),
     ],
 )
 def test_nonsense_is_refused_in_one_line(

@@ -96,6 +96,7 @@ def test_what_is_not_typed_is_as_in_an_execution() -> None:
     ("arguments", "expected"),
     [
         ([], ["tssl: error: the following arguments are required: command", "what there is: tssl --help"]),
+        (["run", "--threads", "99999"], ["99999 is more than 512; this machine has"]),
         (["run", "--jobs"], ["tssl run: error: unrecognized arguments: --jobs", "what there is: tssl run --help"]),
         (
             ["sweep"],

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -17,7 +18,7 @@ from benchmarks.config.nested import flatten
 from benchmarks.config.run import parameters_of
 from benchmarks.datasets.dataset import available_datasets
 from benchmarks.defaults import PROFILES
-from benchmarks.errors import ConfigError
+from benchmarks.errors import ConfigError, DamagedRecordError
 from benchmarks.metrics.metric import column_names, metric_columns
 from benchmarks.study.file import config_path, read_study, study_files
 from benchmarks.study.study import load_study
@@ -44,6 +45,8 @@ def show_command(options: ShowOptions) -> int:
     sections: list[Callable[[], None]] = []
     if name in study_files() or name.endswith(".toml"):
         sections.append(partial(show_study, name, runs))
+    elif runs.files(name):
+        sections.append(partial(print_newest, runs, lambda record: record.study == name))
     if base in available_methods():
         sections.append(partial(show_method, name, runs))
     if name in available_datasets():
@@ -149,7 +152,11 @@ def newest(runs: Runs, wanted: Callable[[Record], bool]) -> Iterator[Record]:
     """Yield the finished runs of all studies, the last one first."""
     files = [(path.stat().st_mtime, study, path.parent.name) for study in runs.studies() for path in runs.files(study)]
     for _, study, run_key in sorted(files, reverse=True):
-        record = runs.find(study, run_key)
+        try:
+            record = runs.find(study, run_key)
+        except DamagedRecordError as error:
+            warnings.warn(f"{error}; it is left out here", stacklevel=2)
+            continue
         if record is not None and record.status == "finished" and wanted(record):
             yield record
 

@@ -1,6 +1,7 @@
 """Options of the commands that train: what is typed, as frozen dataclasses, and how argparse asks for it."""
 
 import argparse
+import os
 import sys
 from argparse import BooleanOptionalAction, Namespace
 from dataclasses import dataclass, fields
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 """Of durations, in seconds."""
+
+MOST_THREADS = 512
 
 EXECUTORS = ("local", "ray")
 
@@ -63,6 +66,8 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be read, before anything slow is imported."""
         parse_overrides(self.overrides)
+        if not self.tracking_uri:
+            raise ConfigError(f"--tracking-uri is empty; expected an MLflow tracking URI, or {OFF!r}")
 
     @property
     def elsewhere(self) -> bool:
@@ -249,7 +254,7 @@ def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> No
         "not choose (default: for a precision of 16 bits)",
     )
     parser.add_argument(
-        "--threads", type=positive, metavar="N", help="of torch on the CPU (default: all cores, shared among --jobs)"
+        "--threads", type=threads, metavar="N", help="of torch on the CPU (default: all cores, shared among --jobs)"
     )
     parser.add_argument("--fresh", action="store_true", help="run again what is already there, from the start")
     parser.add_argument(
@@ -293,6 +298,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def threads(text: str) -> int:
+    """Read a number of threads; with very many, torch ends the process without a word that says why."""
+    number = positive(text)
+    if number > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MOST_THREADS}; this machine has {os.cpu_count()} cores")
     return number
 
 

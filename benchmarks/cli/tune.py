@@ -57,6 +57,9 @@ def tune(options: TuneOptions) -> tuple[int, Path | None]:
     if tuned is None:
         print(f"study {study.name}-{SEARCH}: not all trials have ended; the same command goes on")
         return EXIT_RUN_FAILED, None
+    if not tuned.methods:
+        print(f"study {study.name}-{SEARCH}: no trial has a result, so there is nothing to write")
+        return EXIT_RUN_FAILED, None
     write_tuned(tuned, path)
     print(f"tuned: {path.resolve()}")
     winners = {

@@ -11,6 +11,9 @@ from benchmarks.config.validation import STRICT
 from benchmarks.defaults import Precision
 from tssl_core.architecture import InitialWeights
 
+MOST_SEED = 2**63 - 1
+"""What torch and tables hold."""
+
 
 class OptimizerConfig(BaseModel):
     """AdamW; in the authors' code with a constant learning rate.
@@ -77,7 +80,7 @@ class RunSettings(BaseModel):
     method: str
     architecture: str
     time_steps: int = Field(default=5, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     epochs: int = Field(ge=1)
     batch_size: int = Field(default=50, ge=1)
     optimizer: OptimizerConfig = OptimizerConfig()

@@ -72,7 +72,8 @@ def _one_line(details: Any, model: type[BaseModel]) -> str:
         case "value_error":
             return f"{key}: {details['ctx']['error']}"
         case _:
-            return f"{key} is {details['input']!r}: {details['msg'].lower()}"
+            message = details["msg"]
+            return f"{key} is {details['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
 def _table(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:

@@ -20,6 +20,7 @@ from benchmarks.tracking import Record
 from benchmarks.tracking.models import load_model
 from benchmarks.tracking.runs import RECORD_FILE
 from tssl_core import SpikingNetwork
+from tssl_core.errors import TSSLError
 
 KEPT_TYPE = torch.float16
 """Half the bytes; what it costs in accuracy is in the entry."""
@@ -95,7 +96,10 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of its record")
     parser.add_argument("name", help="of the pretrained network")
     arguments = parser.parse_args()
-    print(release(arguments.run, arguments.name, folder=tssl_core.pretrained.FOLDER, root=data_root()))
+    try:
+        print(release(arguments.run, arguments.name, folder=tssl_core.pretrained.FOLDER, root=data_root()))
+    except TSSLError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

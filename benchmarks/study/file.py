@@ -126,7 +126,11 @@ def read_study(path: Path) -> SweepConfig:
     ConfigError
         If either is not valid.
     """
-    study = validate(SweepConfig, _extended(path))
+    values = _extended(path)
+    try:
+        study = validate(SweepConfig, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     cases = ({key: value for key, value in case.items() if key != "labels"} for case in study.cases)
     rules = (rule.run for rule in study.rules)
     _refuse_wrong_settings([study.run, *cases, *study.methods.values(), *rules], study.grid)

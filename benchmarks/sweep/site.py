@@ -156,9 +156,26 @@ def data_key(config: RunConfig) -> Hashable:
 
 
 def load_data(config: RunConfig, root: Path) -> Data:
-    """Load the dataset of a run as the run wants it."""
+    """Load the dataset of a run as the run wants it.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be had, or is not what it says it is.
+    """
     parameters = config.parameters_of_dataset()
-    return get_dataset(config.dataset).load(root, parameters=parameters, time_steps=config.time_steps)
+    dataset = get_dataset(config.dataset)
+    data = dataset.load(root, parameters=parameters, time_steps=config.time_steps)
+    if not isinstance(data, Data):
+        raise DatasetError(f"load of {config.dataset} returned {data!r}; expected train, test and source as a Data")
+    shape, _ = dataset.sizes(parameters)
+    for part, split in (("training", data.train), ("test", data.test)):
+        if not len(split):
+            raise DatasetError(f"{config.dataset} has no {part} samples")
+        found = tuple(split.batch(torch.zeros(1, dtype=torch.int64))[0].shape[-3:])
+        if found != tuple(shape):
+            raise DatasetError(f"{part} samples of {config.dataset} are {found}; its input_shape says {tuple(shape)}")
+    return data
 
 
 def _run_cell(job: Job, site: Site) -> tuple[Status | None, str]:

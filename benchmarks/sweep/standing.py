@@ -8,10 +8,14 @@ from typing import Literal
 from benchmarks.config.run import RunConfig
 from benchmarks.results import EpochResult
 from benchmarks.tracking import Runs
+from benchmarks.tracking.environment import code_checksum
 from benchmarks.training.checkpoints import RunCheckpoints, epochs_kept
 from benchmarks.training.state import Snapshot, history_of
 
 State = Literal["done", "unfinished", "new"]
+
+OTHER_CODE = "made by other code than this"
+"""What is said of a run that is done: of another version of the suite, or of a plug-in."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ def where_to_go_on(
     key = config.run_key
     record = runs.find(study, key)
     if record is not None and record.done:
-        return Standing("done", "" if record.status == "finished" else f"{record.status}: {record.reason}")
+        words = "" if record.status == "finished" else f"{record.status}: {record.reason}"
+        if record.environment.get("code_checksum") != code_checksum():
+            words = "; ".join(filter(None, (words, OTHER_CODE)))
+        return Standing("done", words)
     ended = "" if record is None else f"{record.status} before: {record.reason}"
     kept = epochs_kept(checkpoints, study, key)
     if checkpoints is None or not kept:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from benchmarks.errors import ConfigError, LockedError, TrackingError
+from benchmarks.errors import ConfigError, DamagedRecordError, LockedError, TrackingError
 from benchmarks.platform.locks import locked
 from benchmarks.tracking.connection import Connection
 from benchmarks.tracking.links import links_of
@@ -152,7 +152,7 @@ class Mirror:
             running = record.status == "running"
             extra = self._system.sample() if self._system and live and running and record.history else {}
             changed = self._on(client).upload(record, runs, extra)
-        except ConfigError as error:
+        except (ConfigError, DamagedRecordError) as error:
             print_line(f"{path} is not mirrored: {error}")
             running = changed = False
         self._seen[path] = Seen(stamp, running)

@@ -102,9 +102,15 @@ class Record:
         if version != FORMAT:
             raise TrackingError(f"it has format {version}; expected the record of a run in format {FORMAT}")
         try:
-            return cls(**{**content, "history": tuple(map(EpochResult.of, content["history"]))})
-        except (KeyError, TypeError) as error:
+            record = cls(**{**content, "history": tuple(map(EpochResult.of, content["history"]))})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TrackingError(f"it is no record of a run: {error}") from error
+        for name in ("config", "execution", "environment", "process", "measures", "tables"):
+            if not isinstance(getattr(record, name), Mapping):
+                raise TrackingError(f"it is no record of a run: its {name} is no table")
+        if missing := {"commit", "command", "data_source"} - record.environment.keys():
+            raise TrackingError(f"it is no record of a run: its environment lacks {', '.join(sorted(missing))}")
+        return record
 
     @property
     def done(self) -> bool:

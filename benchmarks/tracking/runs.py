@@ -1,6 +1,7 @@
 """The folder of all runs: for each a folder ``<study>/<run_key>`` with its record, and the lock of who works on it."""
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from benchmarks.defaults import DEFAULT_RUNS
-from benchmarks.errors import LockedError, TrackingError
+from benchmarks.errors import DamagedRecordError, LockedError, TrackingError
 from benchmarks.platform.atomic import make_writable_folder, write_atomically
 from benchmarks.platform.folders import run_folder, study_folder
 from benchmarks.platform.locks import is_locked, locked
@@ -56,8 +57,15 @@ class Runs:
         return sorted({unquote(path.parents[1].name) for path in self.root.glob(f"*/*/{RECORD_FILE}")})
 
     def records(self, study: str) -> list[Record]:
-        """Return the records of a study, oldest run first; see `read`."""
-        found = [record for path in self.files(study) if (record := read(path))]
+        """Return the records of a study, oldest run first; damaged ones are left out, with a warning. See `read`."""
+        found = []
+        for path in self.files(study):
+            try:
+                record = read(path)
+            except DamagedRecordError as error:
+                warnings.warn(f"{error}; it is left out here", stacklevel=2)
+            else:
+                found += [record] if record else []
         return sorted(found, key=lambda record: record.started)
 
     def find(self, study: str, run_key: str) -> Record | None:
@@ -97,13 +105,11 @@ class Runs:
             Epochs that the run has behind it. Given, be it empty, the record that is there is gone on with if it has
             not come to an end; a run that starts anew, or again after a failure, has a record of its own.
         """
-        before = self.find(record.study, record.run_key)
-        if history is None:
-            started = record
-        elif before is not None and before.status in UNFINISHED:
-            started = before.goes_on(record, history)
+        before = None if history is None else self.find(record.study, record.run_key)
+        if before is not None and before.status in UNFINISHED:
+            started = before.goes_on(record, history or ())
         else:
-            started = replace(record, history=tuple(history))
+            started = replace(record, history=tuple(history or ()))
         return OpenRecord(self.folder(record.study, record.run_key), started)
 
     def adopt(self, record: Record) -> None:
@@ -162,18 +168,24 @@ def read(path: Path) -> Record | None:
 
     Raises
     ------
-    TrackingError
+    DamagedRecordError
         If the file is no record.
+    TrackingError
+        If it cannot be read.
     """
-    with _errors_explained(path):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+    try:
+        with _errors_explained(path):
+            content = path.read_bytes()
+    except TrackingError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
             return None
-        try:
-            record = Record.of(json.loads(text))
-        except TrackingError as error:
-            raise ValueError(str(error)) from error
+        raise
+    try:
+        text = content.decode()
+        record = Record.of(json.loads(text))
+    except (ValueError, RecursionError, TrackingError) as error:
+        advice = "move its folder away, or use --fresh, and the run runs again"
+        raise DamagedRecordError(f"{path} is damaged ({error}); {advice}") from error
     if record.status == "running" and not is_locked(path.with_name(LOCK_FILE)):
         # Between reading and looking at the lock, it may have come to its end.
         if path.read_text(encoding="utf-8") != text:
@@ -192,7 +204,7 @@ def write(path: Path, record: Record) -> None:
 def _errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise TrackingError(
             f"cannot use {path}: {error}; check that it can be written and has room, or name another folder by --runs"
         ) from error

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import LockedError, TrackingError
+from benchmarks.errors import DamagedRecordError, LockedError, TrackingError
 from benchmarks.platform.locks import is_locked, locked
 from benchmarks.results import EpochResult, OutputRaster
 from benchmarks.tracking import Record, Runs
+from benchmarks.tracking.runs import read
 from tests.benchmarks.tracked import STUDY, begin, config_of, epoch, log_run, outcome
 
 KEY = config_of().run_key
@@ -86,12 +87,33 @@ def test_a_file_that_is_no_record_is_named(runs: Runs) -> None:
     newer = {**json.loads(path.read_text()), "format": 2}
     for text, why in (("{", "Expecting"), ("{}", "format None"), (json.dumps(newer), "format 2"), ("[]", "")):
         path.write_text(text)
-        with pytest.raises(TrackingError, match=rf"cannot use .*run\.json: .*{why}"):
-            runs.records(STUDY)
-    for content in (b'"\xff"', b'{"format": 1, "history": 5}', b"", b"[" * 100_000):
+        with pytest.raises(DamagedRecordError, match=rf"run\.json is damaged \(.*{why}.*\); move its folder away"):
+            read(path)
+    whole = {**newer, "format": 1}
+    wrong: list[dict[str, object]] = [
+        {"history": "abc"},
+        {"history": 5},
+        {"environment": {}},
+        {"measures": "text"},
+        {"tables": [1]},
+    ]
+    damaged = [json.dumps({**whole, **change}).encode() for change in wrong]
+    for content in (*damaged, b'"\xff"', b'{"format": 1, "history": 5}', b"", b"[" * 100_000):
         path.write_bytes(content)
-        with pytest.raises(TrackingError, match=r"cannot use .*run\.json: "):
-            runs.records(STUDY)
+        with pytest.raises(DamagedRecordError, match=r"run\.json is damaged"):
+            read(path)
+
+
+def test_a_damaged_record_is_left_out_with_a_word_and_replaced_by_a_run_from_the_start(runs: Runs) -> None:
+    log_run(runs, config_of())
+    log_run(runs, config_of(seed=1))
+    path = runs.folder(STUDY, config_of().run_key) / "run.json"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.warns(UserWarning, match=r"run\.json is damaged .*; it is left out here"):
+        (record,) = runs.records(STUDY)
+    assert record.run_key == config_of(seed=1).run_key
+    begin(runs, config_of())
+    assert len(runs.records(STUDY)) == 2
 
 
 def test_a_full_disk_leaves_the_record_as_it_was(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

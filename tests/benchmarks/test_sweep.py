@@ -67,6 +67,17 @@ def test_the_backend_that_is_kept_is_the_one_that_ran_the_neurons(runs: Runs, me
     assert record.execution["backend"] == backend
 
 
+def test_runs_of_other_code_are_told(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_study(TWO, EXECUTION, runs)
+    run_study(TWO, EXECUTION, runs)
+    assert "2 of 2 runs are already there; --fresh" in capsys.readouterr().out
+    monkeypatch.setattr("benchmarks.sweep.standing.code_checksum", lambda: "other")
+    run_study(TWO, EXECUTION, runs)
+    assert "2 of 2 runs are already there, 2 of them made by other code than this; --fresh" in capsys.readouterr().out
+
+
 def test_what_is_done_is_not_run_again_unless_asked(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     run_study(study_of({"seed": 0}), EXECUTION, runs)
     (before,) = runs.records("tiny")

@@ -212,7 +212,7 @@ def test_a_trial_that_diverges_is_a_trial_without_a_result(monkeypatch: pytest.M
 def test_nothing_is_confirmed_where_no_trial_has_a_result() -> None:
     nowhere = "run.optimizer={grad_clip=0.0, weight_decay=1e30}"
     assert tuned_by("--only", "method=ann", "--set", nowhere) == 1
-    assert not read_tuned(Path("results/tiny-tuning/tuned.toml")).methods
+    assert not Path("results/tiny-tuning/tuned.toml").exists(), "where there may be one of before"
     assert not records("tiny-tuned")
 
 

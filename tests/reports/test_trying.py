@@ -13,6 +13,7 @@ import pytest
 
 import baselines.method
 import benchmarks.datasets.dataset
+from baselines.method import is_spiking
 from benchmarks.cli import commands
 from benchmarks.config.run import RunConfig
 from benchmarks.platform.interruption import TimeLimitError
@@ -22,7 +23,7 @@ from benchmarks.tracking import Runs
 from reports import trying
 from reports.cli import main
 from reports.load import ReportError, Results, committed_folders
-from reports.ranking import MARK, committed, protocol_of, ranking, values_after
+from reports.ranking import MARK, committed, measure_of, protocol_of, ranking, values_after
 from reports.statistics import mean_difference
 from reports.tables.cells import NOTHING
 from tests.reports.made import results_of, run_row
@@ -69,13 +70,16 @@ def test_my_method_gets_its_rank_among_runs_that_do_not_run_again(
         (32, 2e-3)
     }
     table = pd.read_csv(rows)
-    assert len(table) == 8, "one more than the methods of the report"
+    finished = committed("digits").finished
+    beside = finished[(finished["time_steps"] == 2) | ~finished["method"].map(is_spiking)]
+    rows_in_all = 1 + beside["method"].nunique()
+    assert len(table) == rows_in_all, "one more than the methods of the report"
     (mine,) = table[table["method"] == "My method"].to_dict("records")
     accuracies = [100 * (record.history[-1].test_accuracy or 0.0) for record in records]
     assert mine["mean ± sd %"].startswith(f"{sum(accuracies) / 3:.2f}")
     interval = mean_difference(accuracies)
     assert mine["95% interval"] == f"{interval.low:.2f} to {interval.high:.2f}"
-    assert f"T = 2: rank {mine['rank']} of 8, My method (after epoch 2)" in printed
+    assert f"T = 2: rank {mine['rank']} of {rows_in_all}, My method (accuracy, after epoch 2)" in printed
     others = committed("digits")
     stbp = others.runs[(others.runs["method"] == "stbp") & (others.runs["time_steps"] == 2)]
     second = others.epochs[(others.epochs["epoch"] == 2) & others.epochs["run_key"].isin(stbp["run_key"])]
@@ -139,6 +143,35 @@ def test_a_dataset_of_ones_own_can_be_trained_on(tmp_path: Path, monkeypatch: py
     (record,) = Runs().records("runs")
     assert record.measures["accuracy_last"] == 1.0
     assert refused_afterwards(typed)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "expected"),
+    [
+        ("return Data(", "return None and Data(", "load of stripes returned None; expected train, test and source"),
+        (
+            "(1, 8, 8), 2",
+            "(1, 9, 9), 2",
+            "training samples of stripes are (1, 8, 8); its input_shape says",
+        ),
+    ],
+)
+def test_a_dataset_that_is_not_what_it_says_is_refused_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    instead: str,
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = example("class Stripes(Dataset)")
+    assert line in text
+    (tmp_path / "my_dataset.py").write_text(text.replace(line, instead))
+    typed = [
+        part for text in ("dataset=stripes", "method=ann", "architecture=20", "epochs=1") for part in ("--set", text)
+    ]
+    assert expected in refusal(capsys, "run", "--plugin", "my_dataset.py", *typed, "--tracking-uri", "off")
 
 
 def refused_afterwards(typed: list[str]) -> bool:
@@ -220,7 +253,9 @@ def test_ranks_go_by_the_mean_and_differences_by_the_seed() -> None:
         runs("bptt", [1.0, 1.0, 1.0], dataset="mnist"),
     ]
     table = ranking(runs("mine", [0.5, 0.6, 0.7]), pd.concat(others))
-    assert table["method"].tolist() == ["ANN (ReLU)", "STBP", "mine", "SLAYER"], "another T or dataset does not count"
+    assert table["method"].tolist() == ["ANN (ReLU)", "STBP", "mine", "SLAYER-like"], (
+        "another T or dataset does not count"
+    )
     assert table[""].tolist() == ["", "", MARK, ""]
     means = [text.split()[0] for text in table["mine less theirs"]]
     assert means == ["-30.00", "-10.00", NOTHING, "+50.00"]
@@ -234,9 +269,11 @@ def test_a_value_is_the_mean_of_the_last_epochs_that_count() -> None:
         {"run_key": row["run_key"], "epoch": range(1, 41), "test_accuracy": [n / 100 for n in range(1, 41)]}
     )
     made = Results(results.study, results.runs, long, results.anytime)
-    assert values_after(made, 40)["value"].tolist() == [pytest.approx(0.385)], "of 40 epochs, the last four"
-    assert values_after(made, 5)["value"].tolist() == [0.05], "of five, the last one"
-    assert values_after(made, 41).empty, "it does not have so many"
+    assert values_after(made, 40, "test_accuracy")["value"].tolist() == [pytest.approx(0.385)], (
+        "of 40 epochs, the last four"
+    )
+    assert values_after(made, 5, "test_accuracy")["value"].tolist() == [0.05], "of five, the last one"
+    assert values_after(made, 41, "test_accuracy").empty, "it does not have so many"
 
 
 @pytest.mark.parametrize(
@@ -313,6 +350,28 @@ def test_a_budget_that_is_over_before_the_first_run_ends_without_a_ranking(
     assert not printed.err
 
 
+@pytest.mark.parametrize(
+    "change", ["train_samples=100", "batch_size=8", "seed=3", "dataset=mnist", "evaluate_on=held_out"]
+)
+def test_what_would_leave_the_protocol_is_refused(
+    method_file: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    said = refusal(capsys, "try", str(method_file), *TRY, "--set", change)
+    assert (
+        f"--set {change.partition('=')[0]} would leave the protocol of the report digits; expected epochs, opt" in said
+    )
+    assert not Runs().studies()
+
+
+def test_both_sides_are_ranked_by_what_both_have(capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--only", "seed=0", "--only", "dataset=spike_classes", "--set", "epochs=1"]
+    assert main(["try", "stbp", "--against", "sequences", *few, "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "(samples with every output train as it should be, after epoch 1)" in printed
+    with pytest.raises(ReportError, match=r"have none of accuracy, .* in common"):
+        measure_of(committed("sequences"), committed("digits"))
+
+
 def estimated(plan: list[object], *_: object) -> Estimate:
     costs = [CellCost(planned.cell.config, planned.cell.config.epochs, Speed(10, 2)) for planned in plan]  # type: ignore[attr-defined]
     return Estimate(tuple(costs), None)  # type: ignore[arg-type]
@@ -333,8 +392,8 @@ def test_a_learning_rate_that_falls_until_the_last_epoch_is_not_cut(
     typed = ["--against", "fashion_mnist_mlp", "--device", "cpu", "--budget", "20m", "--set", "schedule=cosine"]
     assert "fewer epochs do not compare" in refusal(capsys, "try", str(method_file), *typed)
     whole, cosine = results_of(run_row(epochs="3")), results_of(run_row(epochs="3", config='{"schedule": "cosine"}'))
-    assert [len(values_after(whole, epochs)) for epochs in (2, 3)] == [1, 1]
-    assert [len(values_after(cosine, epochs)) for epochs in (2, 3)] == [0, 1]
+    assert [len(values_after(whole, epochs, "test_accuracy")) for epochs in (2, 3)] == [1, 1]
+    assert [len(values_after(cosine, epochs, "test_accuracy")) for epochs in (2, 3)] == [0, 1]
 
 
 def test_a_report_that_keeps_no_configuration_is_refused() -> None:
