@@ -108,7 +108,7 @@ class Record:
         for name in ("config", "execution", "environment", "process", "measures", "tables"):
             if not isinstance(getattr(record, name), Mapping):
                 raise TrackingError(f"it is no record of a run: its {name} is no table")
-        if missing := {"commit", "command", "data_source"} - record.environment.keys():
+        if missing := {"commit", "command"} - record.environment.keys():
             raise TrackingError(f"it is no record of a run: its environment lacks {', '.join(sorted(missing))}")
         return record
 
