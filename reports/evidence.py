@@ -58,8 +58,8 @@ def configurations(runs: pd.DataFrame, claim: Claim) -> dict[str, pd.DataFrame]:
     dated: dict[str, pd.DataFrame] = {}
     for cell in cells_by_strength(runs, claim, CELL):
         if (version := version_of(cell)) is not None and version.method != METHOD:
-            dated.setdefault(f"{version.date:%B %Y}", cell)
-    stood = f"{published().versions[STOOD].date:%B %Y}"
+            dated.setdefault(version.month, cell)
+    stood = published().versions[STOOD].month
     decides = stood in dated and len(dated[stood]) >= FEWEST and not reductions(dated[stood], claim)
     found = {stood: dated[stood]} if decides else {}
     last = strongest_cell(runs[runs["method"] == METHOD], claim)
@@ -87,7 +87,7 @@ def stopped_runs(runs: pd.DataFrame, claim: AccuracyClaim) -> dict[str, pd.DataF
     found: dict[str, pd.DataFrame] = {}
     for _, cell in of_published_network(unfinished, claim).groupby("cell_key", sort=True):
         if (version := version_of(cell)) is not None and is_of_the_paper(claim, cell):
-            found.setdefault(f"{version.date:%B %Y}", cell)
+            found.setdefault(version.month, cell)
     return found
 
 

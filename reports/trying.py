@@ -21,7 +21,7 @@ from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import make_writable_folder, writing
 from benchmarks.platform.interruption import TimeLimitError, time_limit
 from benchmarks.study.selection import select_cells
-from benchmarks.study.study import Study, cell_of
+from benchmarks.study.study import Study, cell_of, repeated
 from benchmarks.sweep.durations import in_words as duration
 from benchmarks.sweep.durations import makespan
 from benchmarks.sweep.estimate import CellCost, estimate_runs
@@ -180,8 +180,7 @@ def command_of_the_rest(options: TryOptions, study: Study) -> str:
     epochs, seeds = {config.epochs for config in configs}, sorted({config.seed for config in configs})
     changes = [*options.overrides, *(f"epochs={number}" for number in epochs if len(epochs) == 1)]
     choices = [*options.only, f"seed={','.join(map(str, seeds))}"]
-    typed = [part for change in changes for part in ("--set", change)]
-    typed += [part for choice in choices for part in ("--only", choice)]
+    typed = repeated("--set", changes) + repeated("--only", choices)
     return f"{study.command} {shlex.join(typed)}"
 
 

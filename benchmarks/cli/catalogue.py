@@ -3,7 +3,6 @@
 import inspect
 import re
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -18,11 +17,12 @@ from benchmarks.config.nested import flatten
 from benchmarks.config.run import parameters_of
 from benchmarks.datasets.dataset import available_datasets
 from benchmarks.defaults import PROFILES
-from benchmarks.errors import ConfigError, DamagedRecordError
+from benchmarks.errors import ConfigError
 from benchmarks.metrics.metric import column_names, metric_columns
 from benchmarks.study.file import config_path, read_study, study_files
 from benchmarks.study.study import load_study
 from benchmarks.tracking import Record, Runs
+from benchmarks.tracking.runs import read_unless_damaged
 
 NEWEST = 8
 """So many results are shown."""
@@ -150,13 +150,9 @@ def show_metric(name: str, runs: Runs) -> None:
 
 def newest(runs: Runs, wanted: Callable[[Record], bool]) -> Iterator[Record]:
     """Yield the finished runs of all studies, the last one first."""
-    files = [(path.stat().st_mtime, study, path.parent.name) for study in runs.studies() for path in runs.files(study)]
-    for _, study, run_key in sorted(files, reverse=True):
-        try:
-            record = runs.find(study, run_key)
-        except DamagedRecordError as error:
-            warnings.warn(f"{error}; it is left out here", stacklevel=2)
-            continue
+    files = [(path.stat().st_mtime, path) for study in runs.studies() for path in runs.files(study)]
+    for _, path in sorted(files, reverse=True):
+        record = read_unless_damaged(path)
         if record is not None and record.status == "finished" and wanted(record):
             yield record
 

@@ -12,7 +12,7 @@ from benchmarks.defaults import DEFAULT_STUDY
 from benchmarks.errors import ConfigError, DatasetError, TrackingError
 from benchmarks.executors.processes import Processes
 from benchmarks.study.selection import select_cells
-from benchmarks.study.study import Study, command_line, default_profile, load_study, single_run
+from benchmarks.study.study import Study, command_line, default_profile, load_study, repeated, single_run
 from benchmarks.sweep.estimate import estimate_runs
 from benchmarks.sweep.plan import PlannedRun, plan_of
 from benchmarks.sweep.site import Site
@@ -67,7 +67,7 @@ def study_of(options: StudyOptions) -> Study:
 
 def deciding_options(options: TrainingOptions, jobs: int = 1) -> str:
     """What bits depend on beside the configuration, for the command that makes the numbers again."""
-    typed = [part for path in options.plugins for part in ("--plugin", str(path))]
+    typed = repeated("--plugin", options.plugins)
     typed += ["--jobs", str(jobs)] if jobs > 1 else []
     typed += ["--threads", str(options.threads)] if options.threads else []
     if options.cudnn_benchmark is not None:

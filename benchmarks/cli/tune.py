@@ -16,7 +16,7 @@ from benchmarks.config.run import RunConfig
 from benchmarks.datasets.dataset import data_root, get_dataset
 from benchmarks.errors import DatasetError
 from benchmarks.platform.atomic import make_writable_folder, write_atomically, writing
-from benchmarks.study.study import Study
+from benchmarks.study.study import Study, repeated
 from benchmarks.study.tuned import Tuned, best_trial
 from benchmarks.study.tuning import Trial, base_of_each_method, confirmations, derived_study, trials_of
 from benchmarks.sweep.site import load_data
@@ -80,7 +80,7 @@ def tune(options: TuneOptions) -> tuple[int, Path | None]:
 
 def searching_options(options: TuneOptions) -> str:
     """What a search depends on beside its study, for the command that makes it again."""
-    typed = [part for choice in options.only for part in ("--only", choice)]
+    typed = repeated("--only", options.only)
     typed += ["--trials", str(options.trials), "--seeds", str(options.seeds)]
     typed += ["--held-out", str(options.held_out)] if options.held_out else []
     return f" {shlex.join(typed)}"

@@ -50,6 +50,11 @@ class Version(BaseModel):
     settings: dict[str, Setting]
 
     @property
+    def month(self) -> str:
+        """Month of the commit, as ``September 2020``."""
+        return f"{self.date:%B %Y}"
+
+    @property
     def short(self) -> str:
         """The commit as people write it."""
         return self.commit[:7]

@@ -3,7 +3,7 @@
 import itertools
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,12 @@ def single_run(study: str, config: RunConfig, command: str) -> Study:
 
 def command_line(verb: str, arguments: Sequence[str], overrides: Sequence[str]) -> str:
     """Return what to type to start a study again."""
-    sets = [part for text in overrides for part in ("--set", text)]
-    return shlex.join(["tssl", verb, *arguments, *sets])
+    return shlex.join(["tssl", verb, *arguments, *repeated("--set", overrides)])
+
+
+def repeated(option: str, values: Iterable[object]) -> list[str]:
+    """An option typed once for each value."""
+    return [part for value in values for part in (option, str(value))]
 
 
 def cell_of(config: RunConfig) -> Cell:

@@ -15,7 +15,7 @@ from benchmarks.training.state import Snapshot, history_of
 State = Literal["done", "unfinished", "new"]
 
 OTHER_CODE = "made by other code than this"
-"""What is said of a run that is done: of another version of the suite, or of a plug-in."""
+"""What is said of such a run, see `Standing.of_other_code`."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Standing:
         From which it goes on.
     problems : tuple of str
         Why checkpoints that are there are not used.
+    of_other_code : bool
+        Whether it is done, by another version of the suite or of a plug-in.
     """
 
     state: State
@@ -42,6 +44,7 @@ class Standing:
     epochs: int = 0
     snapshot: Snapshot | None = None
     problems: tuple[str, ...] = ()
+    of_other_code: bool = False
 
     @property
     def done(self) -> bool:
@@ -83,10 +86,9 @@ def where_to_go_on(
     key = config.run_key
     record = runs.find(study, key)
     if record is not None and record.done:
-        words = "" if record.status == "finished" else f"{record.status}: {record.reason}"
-        if record.environment.get("code_checksum") != code_checksum():
-            words = "; ".join(filter(None, (words, OTHER_CODE)))
-        return Standing("done", words)
+        other = record.environment.get("code_checksum") != code_checksum()
+        ending = "" if record.status == "finished" else f"{record.status}: {record.reason}"
+        return Standing("done", "; ".join(filter(None, (ending, OTHER_CODE * other))), of_other_code=other)
     ended = "" if record is None else f"{record.status} before: {record.reason}"
     kept = epochs_kept(checkpoints, study, key)
     if checkpoints is None or not kept:

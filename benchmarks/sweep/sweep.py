@@ -1,7 +1,7 @@
 """Carry out a study: run after run, each with its record, a failure of one never taking the others with it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -81,10 +81,10 @@ def run_study(
     execution = replace(execution, threads=execution.threads or executor.threads, gpu_share=executor.gpu_share)
     site = Site(study.name, study.command, execution, runs, fresh, keep_models)
     plan = plan_of(study, site, limit=limit)
-    done = {planned.cell.config.run_key: planned.standing.why for planned in plan if planned.done}
+    done = {planned.cell.config.run_key for planned in plan if planned.done}
     if done:
-        of_other_code = sum(why.endswith(OTHER_CODE) for why in done.values())
-        which = f", {of_other_code} of them {OTHER_CODE}" if of_other_code else ""
+        others = sum(planned.standing.of_other_code for planned in plan)
+        which = f", {others} of them {OTHER_CODE}" if others else ""
         print(f"{len(done)} of {len(study.cells)} runs are already there{which}; --fresh runs them again")
         _clear_leftovers(site, done)
     plan = [planned for planned in plan if planned.chosen]
@@ -115,7 +115,7 @@ def _outcomes(
     return tally
 
 
-def _clear_leftovers(site: Site, done: Iterable[str]) -> None:
+def _clear_leftovers(site: Site, done: set[str]) -> None:
     """Remove the checkpoints of runs that were killed after their record had the result, unless they run again."""
     root = site.execution.checkpoints
     if root is None:

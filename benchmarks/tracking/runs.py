@@ -58,14 +58,7 @@ class Runs:
 
     def records(self, study: str) -> list[Record]:
         """Return the records of a study, oldest run first; damaged ones are left out, with a warning. See `read`."""
-        found = []
-        for path in self.files(study):
-            try:
-                record = read(path)
-            except DamagedRecordError as error:
-                warnings.warn(f"{error}; it is left out here", stacklevel=2)
-            else:
-                found += [record] if record else []
+        found = [record for path in self.files(study) if (record := read_unless_damaged(path))]
         return sorted(found, key=lambda record: record.started)
 
     def find(self, study: str, run_key: str) -> Record | None:
@@ -173,13 +166,11 @@ def read(path: Path) -> Record | None:
     TrackingError
         If it cannot be read.
     """
-    try:
-        with _errors_explained(path):
+    with _errors_explained(path):
+        try:
             content = path.read_bytes()
-    except TrackingError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
+        except FileNotFoundError:
             return None
-        raise
     try:
         text = content.decode()
         record = Record.of(json.loads(text))
@@ -192,6 +183,15 @@ def read(path: Path) -> Record | None:
             return read(path)
         return replace(record, status="interrupted", reason=GONE)
     return record
+
+
+def read_unless_damaged(path: Path) -> Record | None:
+    """The same of a file among many: one that is no record is left out, with a warning."""
+    try:
+        return read(path)
+    except DamagedRecordError as error:
+        warnings.warn(f"{error}; it is left out here", stacklevel=3)
+        return None
 
 
 def write(path: Path, record: Record) -> None:
