@@ -5,9 +5,8 @@ from itertools import islice
 
 from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.config.execution import Execution
-from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import write_atomically, writing
-from benchmarks.study.file import config_path, read_study
+from benchmarks.study.file import config_path, read_study, study_files
 from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions
 from reports.combining import combined
 from reports.compare import comparison, read_side
@@ -20,21 +19,22 @@ from reports.writing import write_results
 
 def report_command(options: ReportOptions) -> int:
     """Write a report again."""
+    study, title = _name_and_title(options.study)
     if options.from_csv:
-        results = results_from_csv(options.from_csv, options.study)
+        results = results_from_csv(options.from_csv, study)
     elif options.from_mlflow:
-        results = results_from_mlflow(options.from_mlflow, options.study)
+        results = results_from_mlflow(options.from_mlflow, study)
     else:
-        results = results_from_runs(options.runs, options.study)
+        results = results_from_runs(options.runs, study)
     if options.also:
-        results = combined([results, *(results_at(place, options.study) for place in options.also)])
+        results = combined([results, *(results_at(place, study) for place in options.also)])
     for condition in options.only:
         results = filter_runs(results, condition)
     if options.alignment:
         results = with_alignment(results, options.alignment)
     kernels = kernel_times(options.bench) if options.bench else None
     folder = options.output or DEFAULT_FOLDER / results.study
-    write_results(results, folder, _title(options.study), kernels, latex=options.latex)
+    write_results(results, folder, title, kernels, latex=options.latex)
     return EXIT_OK
 
 
@@ -65,9 +65,9 @@ def recheck_command(options: RecheckOptions) -> int:
     return EXIT_RUN_FAILED if tally[Agreement.CHANGED] or tally[Agreement.UNMADE] else EXIT_OK
 
 
-def _title(study: str) -> str:
-    """Title in the study's own file, or its name if it does not come with the suite."""
-    try:
-        return read_study(config_path(study)).title
-    except ConfigError:
-        return study
+def _name_and_title(study: str) -> tuple[str, str]:
+    """Name and title in the study's own file; of a name that has no file here, the name for both."""
+    if not study.endswith(".toml") and study not in study_files():
+        return study, study
+    found = read_study(config_path(study))
+    return found.name, found.title

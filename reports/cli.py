@@ -13,6 +13,7 @@ from benchmarks.cli.options import (
     TrainingOptions,
     add_data_root,
     add_jobs,
+    add_plugins,
     add_runs,
     add_sweep_options,
     add_training_options,
@@ -88,6 +89,7 @@ class RecheckOptions:
     """Of ``tssl recheck``."""
 
     folder: Path
+    plugins: list[Path]
     epochs: int
     limit: int | None
     device: str
@@ -124,7 +126,7 @@ def add_commands(subparsers: Any) -> None:
     attempt.set_defaults(command="reports.trying:try_command", options=TryOptions, tracking_uri=OFF)
 
     report = subparsers.add_parser("report", help="write the report of a study again, from the records of its runs")
-    report.add_argument("study", help="name of a study")
+    report.add_argument("study", help="name of a study, or the path of its .toml file")
     source = report.add_mutually_exclusive_group()
     source.add_argument("--from-csv", type=Path, metavar="FOLDER", help="read results.csv there instead of the records")
     source.add_argument("--from-mlflow", metavar="URI", help="read the records that an MLflow store has")
@@ -160,6 +162,7 @@ def add_commands(subparsers: Any) -> None:
     again.add_argument("--limit", type=positive, metavar="N", help="only the first N runs")
     again.add_argument("--device", default="cpu", help="torch device; runs of its kind alone are looked at")
     add_choice(again)
+    add_plugins(again)
     add_data_root(again)
     again.set_defaults(command="reports.actions:recheck_command", options=RecheckOptions)
 

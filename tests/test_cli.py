@@ -44,6 +44,14 @@ def test_reproduce_prints_the_path_of_its_report(store: str, capsys: pytest.Capt
     assert report.is_file()
 
 
+def test_a_study_of_ones_own_is_reported_under_its_title(store: str) -> None:
+    Path("my.toml").write_text('extends = "digits"\nname = "mine"\ntitle = "Mine"\n[grid]\nmethod = ["ann"]\n')
+    assert main(["sweep", "my.toml", *SMOKE, "--tracking-uri", "off"]) == 0
+    for study, title in (("my.toml", "Mine"), ("mine", "mine")):
+        assert main(["report", study]) == 0
+        assert Path("results/mine/report.md").read_text().startswith(f"# {title}\n")
+
+
 def test_run_trains_one_configuration_from_the_command_line(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     sets = ["dataset=digits", "method=ann", "architecture=12", "epochs=1", "train_samples=50"]
     arguments = [part for text in sets for part in ("--set", text)]

@@ -230,15 +230,7 @@ def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> No
         metavar="KEY=VALUE",
         help=f"change a key of the configuration, such as {example}; may be repeated",
     )
-    parser.add_argument(
-        "--plugin",
-        dest="plugins",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="FILE",
-        help=f"a Python file with methods or datasets, see docs/adding.md; may be repeated (also: ${FILES_VARIABLE})",
-    )
+    add_plugins(parser)
     parser.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
     parser.add_argument("--backend", default="auto", help="implementation of the neurons (default: auto)")
     parser.add_argument(
@@ -273,6 +265,19 @@ def add_training_options(parser: argparse.ArgumentParser, *, example: str) -> No
         action=BooleanOptionalAction,
         default=True,
         help="log the use of the machine where psutil is installed",
+    )
+
+
+def add_plugins(parser: argparse.ArgumentParser) -> None:
+    """Option of the commands that train, also if for an epoch."""
+    parser.add_argument(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help=f"a Python file with methods or datasets, see docs/adding.md; may be repeated (also: ${FILES_VARIABLE})",
     )
 
 

@@ -168,13 +168,20 @@ def load_data(config: RunConfig, root: Path) -> Data:
     data = dataset.load(root, parameters=parameters, time_steps=config.time_steps)
     if not isinstance(data, Data):
         raise DatasetError(f"load of {config.dataset} returned {data!r}; expected train, test and source as a Data")
-    shape, _ = dataset.sizes(parameters)
+    shape, outputs = dataset.sizes(parameters)
     for part, split in (("training", data.train), ("test", data.test)):
         if not len(split):
             raise DatasetError(f"{config.dataset} has no {part} samples")
         found = tuple(split.batch(torch.zeros(1, dtype=torch.int64))[0].shape[-3:])
         if found != tuple(shape):
             raise DatasetError(f"{part} samples of {config.dataset} are {found}; its input_shape says {tuple(shape)}")
+        # Out of range, they would end a run with an error of PyTorch's, and on a GPU the process.
+        labels = getattr(split, "labels", None)
+        if labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
+            span = f"{int(labels.min())} to {int(labels.max())}"
+            raise DatasetError(
+                f"{part} labels of {config.dataset} are {span}; expected 0 to {outputs - 1}, as its classes"
+            )
     return data
 
 

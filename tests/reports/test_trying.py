@@ -22,7 +22,7 @@ from benchmarks.sweep.estimate import CellCost, Estimate, Speed
 from benchmarks.tracking import Runs
 from reports import trying
 from reports.cli import main
-from reports.load import ReportError, Results, committed_folders
+from reports.load import ReportError, Results, committed_folders, results_from_runs
 from reports.ranking import MARK, committed, measure_of, protocol_of, ranking, values_after
 from reports.statistics import mean_difference
 from reports.tables.cells import NOTHING
@@ -154,6 +154,16 @@ def test_a_dataset_of_ones_own_can_be_trained_on(tmp_path: Path, monkeypatch: py
             "(1, 9, 9), 2",
             "training samples of stripes are (1, 8, 8); its input_shape says",
         ),
+        (
+            "torch.arange(400) % 2",
+            "1 + torch.arange(400) % 2",
+            "training labels of stripes are 1 to 2; expected 0 to 1",
+        ),
+        (
+            "torch.arange(400) % 2",
+            "torch.arange(400) % 2 - 1",
+            "training labels of stripes are -1 to 0; expected 0 to 1",
+        ),
     ],
 )
 def test_a_dataset_that_is_not_what_it_says_is_refused_in_one_line(
@@ -172,6 +182,20 @@ def test_a_dataset_that_is_not_what_it_says_is_refused_in_one_line(
         part for text in ("dataset=stripes", "method=ann", "architecture=20", "epochs=1") for part in ("--set", text)
     ]
     assert expected in refusal(capsys, "run", "--plugin", "my_dataset.py", *typed, "--tracking-uri", "off")
+
+
+def test_a_report_with_my_method_can_be_checked_again(method_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = "grid.method=['my_method']", "grid.seed=[0]", "grid.time_steps=[2]"
+    typed = [part for text in settings for part in ("--set", text)]
+    sweep = ["sweep", "digits", "--profile", "smoke", "--device", "cpu", "--tracking-uri", "off", "--no-estimate"]
+    assert main([*sweep, "--plugin", method_file.name, *typed]) == 0
+    folder = Path("report")
+    folder.mkdir()
+    results_from_runs(Path("runs"), "digits").write(folder)
+    assert main(["recheck", "report"]) == 1
+    assert "unknown method 'my_method'" in capsys.readouterr().out
+    assert main(["recheck", "report", "--plugin", method_file.name]) == 0
+    assert "1 equal" in capsys.readouterr().out
 
 
 def refused_afterwards(typed: list[str]) -> bool:
