@@ -1,7 +1,9 @@
 """Dependencies point one way, and the core needs nothing but torch."""
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,10 @@ def test_only_tracking_imports_mlflow() -> None:
     users = [file for package in CHAIN for file, names in imports_of(package).items() if "mlflow" in names]
     assert users
     assert [file for file in users if not file.startswith("benchmarks/tracking/")] == []
+
+
+def test_who_cites_the_suite_cites_its_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE) == [
+        version
+    ]
