@@ -99,13 +99,24 @@ class RecheckOptions:
 
 def add_commands(subparsers: Any) -> None:
     """Add the commands that show things to a command line."""
+    add_reproduce(subparsers)
+    add_tune(subparsers, "reports.tuning:tune_command")
+    add_try(subparsers)
+    add_report(subparsers)
+    add_compare(subparsers)
+    add_recheck(subparsers)
+
+
+def add_reproduce(subparsers: Any) -> None:
+    """Ask for `ReproduceOptions`."""
     reproduce = subparsers.add_parser("reproduce", help="run a study and write its report")
     add_sweep_options(reproduce)
     add_output(reproduce)
     reproduce.set_defaults(command="reports.reproduce:reproduce_command", options=ReproduceOptions)
 
-    add_tune(subparsers, "reports.tuning:tune_command")
 
+def add_try(subparsers: Any) -> None:
+    """Ask for `TryOptions`."""
     attempt = subparsers.add_parser(
         "try",
         help="a method of your own on the protocol of a report, ranked beside its runs",
@@ -125,6 +136,9 @@ def add_commands(subparsers: Any) -> None:
     attempt.add_argument("--output", type=Path, metavar="FILE", help="write the rows as CSV, too")
     attempt.set_defaults(command="reports.trying:try_command", options=TryOptions, tracking_uri=OFF)
 
+
+def add_report(subparsers: Any) -> None:
+    """Ask for `ReportOptions`."""
     report = subparsers.add_parser("report", help="write the report of a study again, from the records of its runs")
     report.add_argument("study", help="name of a study, or the path of its .toml file")
     source = report.add_mutually_exclusive_group()
@@ -149,6 +163,9 @@ def add_commands(subparsers: Any) -> None:
     add_output(report)
     report.set_defaults(command="reports.actions:report_command", options=ReportOptions)
 
+
+def add_compare(subparsers: Any) -> None:
+    """Ask for `CompareOptions`."""
     compare = subparsers.add_parser("compare", help="two studies, or two states of the code, side by side")
     for side in ("a", "b"):
         compare.add_argument(side, help="folder of a report, or a study, with @COMMIT its runs of that commit")
@@ -156,6 +173,9 @@ def add_commands(subparsers: Any) -> None:
     compare.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown there instead of printing it")
     compare.set_defaults(command="reports.actions:compare_command", options=CompareOptions)
 
+
+def add_recheck(subparsers: Any) -> None:
+    """Ask for `RecheckOptions`."""
     again = subparsers.add_parser("recheck", help="does the code at hand give the first epochs of a report's runs?")
     again.add_argument("folder", type=Path, help="of a report, such as reports/rendered/digits")
     again.add_argument("--epochs", type=positive, default=1, metavar="N", help="of each run (default: %(default)s)")
