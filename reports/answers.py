@@ -105,7 +105,7 @@ def _accuracy(claim: AccuracyClaim, finished: pd.DataFrame) -> Iterator[Answer]:
 
     def answer(name: str, runs: pd.DataFrame) -> Answer:
         return Answer(
-            **_about(claim, runs, f"less the published accuracy, T = {claim.published.time_steps}"),
+            **_about(claim, runs, f"minus the published accuracy, T = {claim.published.time_steps}"),
             ours=f"{percent(runs[BEST])} ({name})",
             difference=_less(runs, claim.published),
             margin=MARGINS[place.dataset],
@@ -161,7 +161,7 @@ def _better(claim: BetterClaim, finished: pd.DataFrame) -> Iterator[Answer]:
         for steps in sorted(ours["time_steps"].unique(), key=lambda steps: (steps < FEW_STEPS, steps)):
             own = select_main_setting(ours[ours["time_steps"] == steps])
             theirs = select_best_setting(others[others["time_steps"] == steps] if is_spiking(claim.than) else others)
-            subject = f"{method_title(METHOD)} less {method_title(claim.than)}, T = {steps}"
+            subject = f"{method_title(METHOD)} minus {method_title(claim.than)}, T = {steps}"
             setting = settings.get(theirs["cell_key"].iloc[0]) if len(theirs) else None
             subject += f" ({setting})" if setting else ""
             if found := _comparison(claim, own, theirs, subject):
@@ -190,7 +190,7 @@ def _steps_suffice(claim: StepsSufficeClaim, finished: pd.DataFrame) -> Iterator
         if most < 2 * claim.time_steps:
             return None
         margin = MARGINS.get(runs["dataset"].iloc[0], 0.0) if claim.margin is None else claim.margin
-        return _comparison(claim, few, many, f"{method_title(METHOD)}, {claim.time_steps} less {most} steps", margin)
+        return _comparison(claim, few, many, f"{method_title(METHOD)}, {claim.time_steps} minus {most} steps", margin)
 
     yield from _of_each_network(claim, finished[finished["method"] == METHOD], answer)
 

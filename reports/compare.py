@@ -31,7 +31,7 @@ MACHINE = ("device", "processor", "threads")
 AT = "@"
 
 READING = f"""\
-B less A after the last epoch, accuracies in percentage points: mean, and the 95 % t interval over seeds; seed by seed
+B minus A after the last epoch, accuracies in percentage points: mean, and the 95 % t interval over seeds; seed by seed
 where the same seeds were run, else of the two means (*unpaired*). *Higher* and *lower*: at least {ENOUGH} seeds, and
 p < 0.05 after Holm's correction for the rows of the table. *Equal*: every seed has the same value. *Distance* is van
 Rossum's, of outputs to their target trains: less is nearer. Time is B's training over A's, where both ran on one kind

@@ -69,7 +69,7 @@ def beyond(found: Sequence[Answer]) -> Table:
         for answer in found
         if not answer.of_the_paper
     ]
-    columns = ("dataset", "network", "what", "ours", "difference", "best epoch", "terms")
+    columns = ("dataset", "network", "what", "ours", "difference", "best epoch", "runs")
     return Table(columns, tuple(sorted(rows, key=lambda row: row[:2])))
 
 

@@ -162,7 +162,7 @@ def _row(runs: pd.DataFrame, mine: pd.DataFrame | None) -> dict[str, Any]:
         "seeds": len(runs),
         "mean ± sd %": percent(runs[VALUE]),
         f"{LEVEL:.0%} interval": f"{interval.low:.2f} to {interval.high:.2f}" if interval.decided else NOTHING,
-        "mine less theirs": NOTHING if less is None else str(less.times(100)),
+        "mine minus theirs": NOTHING if less is None else str(less.times(100)),
         "mean": interval.mean,
     }
 

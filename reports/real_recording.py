@@ -43,7 +43,7 @@ def saccade_table(folder: Path) -> pd.DataFrame:
             "saccade": found["saccade"],
             "real": found["real"].map("{:,}".format),
             "simulated": [f"{mean:,.0f} ± {std:,.0f}" for mean, std in zip(found["mean"], found["std"], strict=True)],
-            "real less simulated, standard deviations": away.map("{:+.1f}".format),
+            "real minus simulated, standard deviations": away.map("{:+.1f}".format),
             "simulated ones with fewer events, %": found["below"].map(_percent),
         }
     )

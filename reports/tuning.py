@@ -17,10 +17,13 @@ from reports.cells import percent
 from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch
 from reports.figures.style import save, style_of
+from reports.load import LATE
 from reports.markdown import code, escape_markdown
 from reports.published import METHOD
 from reports.statistics import paired_difference
+from reports.tables import comparison_table, difference_table
 from reports.tables.cells import NOTHING, called_in_words
+from reports.tables.differences import WORDS
 from reports.templating import frame_to_markdown
 from reports.titles import method_title
 
@@ -33,9 +36,10 @@ Trials are draws of a scrambled Sobol' sequence, from the learning rate and from
 
 READING = """\
 Accuracies in percent, mean ± standard deviation. The winner of each method was trained again with *n* seeds that no
-trial had, and judged by the test set after the last epoch. Differences are seed by seed, with 95 % t intervals; the
-rows are one family, called by the rules of every report. *Held out* is the highest of all trials, and by that choice
-too high."""
+trial had (its *confirmation*), and judged by the test set after the last epoch. *Held out* is the highest of all
+trials, and by that choice too high; the next column is the number of that trial. Differences are seed by seed, with
+95 % t intervals that are not corrected; *after correction* for the rows of the table, which are one family, *within the
+seeds' spread* says that no difference is shown, even if the interval excludes 0."""
 
 
 def tune_command(options: TuneOptions) -> int:
@@ -97,9 +101,24 @@ def tuning_table(tuned: Tuned) -> pd.DataFrame:
     differences = [None if name == METHOD else paired_difference(confirmed[name], reference, TESTED) for name in names]
     rows = [_row(tuned, name, confirmed[name][TESTED]) for name in names]
     for row, found, words in zip(rows, differences, called_in_words(differences), strict=True):
-        row[f"less {method_title(METHOD)}, points"] = NOTHING if found is None else str(found.times(100))
-        row["is"] = words
+        row[f"minus {method_title(METHOD)}, points"] = NOTHING if found is None else str(found.times(100))
+        row[WORDS] = words
     return pd.DataFrame(rows)
+
+
+def whole_training_table(finished: pd.DataFrame) -> pd.DataFrame:
+    """Set winners that were trained to the end side by side, the most accurate over the last ten epochs first.
+
+    Parameters
+    ----------
+    finished : DataFrame
+        Runs of one dataset, network and T, the winner's alone of each method, see `reports.load.Results`.
+    """
+    in_order = finished.groupby("method")[LATE].mean().sort_values(ascending=False).index.map(method_title)
+    accuracy = comparison_table(finished).set_index("method")[["n", "last ten %", "best epoch %"]]
+    differences = difference_table(finished).set_index("method")[["last ten epochs, points", WORDS]]
+    renamed = differences.set_axis([f"last ten minus {method_title(METHOD)}'s, points", WORDS], axis=1)
+    return accuracy.join(renamed).loc[in_order].fillna(NOTHING).reset_index()
 
 
 def _confirmed(tuned: Tuned, name: str) -> pd.DataFrame:
@@ -116,8 +135,8 @@ def _row(tuned: Tuned, name: str, confirmed: pd.Series) -> dict[str, object]:
         "test accuracy": percent(confirmed) if len(confirmed) else NOTHING,
         "n": len(confirmed),
         "held out": NOTHING if best is None else f"{100 * accuracies[best]:.2f}",
-        "best trial": NOTHING if best is None else f"{best + 1} of {len(accuracies)}",
-        "without a result": int(np.isnan(accuracies).sum()),
+        "number of the best trial": NOTHING if best is None else f"{best + 1} of {len(accuracies)}",
+        "trials without a result": int(np.isnan(accuracies).sum()),
         "settings": ", ".join(f"{key.partition('.')[2]} = {value}" for key, value in settings) or NOTHING,
     }
 

@@ -55,7 +55,7 @@ def harm_by_setting(runs: pd.DataFrame) -> Drawing | None:
     axes.axvline(0, color=INK, linewidth=1)
     axes.set_yticks(range(len(names)), [_label(*name) for name in names])
     axes.invert_yaxis()
-    axes.set_xlabel("van Rossum distance, less the surrogate everywhere")
+    axes.set_xlabel("van Rossum distance, minus the surrogate everywhere")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return Drawing(figure, Note("harm_figure"))
 

@@ -41,7 +41,7 @@ def comparison_table(finished: pd.DataFrame) -> pd.DataFrame:
                 "last epoch %": percent(runs["accuracy_last"]),
                 "last ten %": share(runs[LATE]),
                 "best epoch %": percent(runs["accuracy_best"]),
-                "best less last ten": mean_in_words(100 * (runs["accuracy_best"] - runs[LATE]), "{:.2f}".format),
+                "best minus last ten": mean_in_words(100 * (runs["accuracy_best"] - runs[LATE]), "{:.2f}".format),
                 "chosen epoch %": share(runs["accuracy_chosen"]),
                 "published %": _published(published),
                 "published epochs": published.epochs or "not known" if published else NOTHING,

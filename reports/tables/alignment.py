@@ -96,7 +96,7 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
                 **_about(*setting),
                 **layers,
                 "mean of layers": str(mean_difference(own.tolist())) if len(own) else NOTHING,
-                "less the surrogate everywhere": str(mean_difference(less.tolist())) if beside else NOTHING,
+                "minus the surrogate everywhere": str(mean_difference(less.tolist())) if beside else NOTHING,
             }
         )
     words = called_in_words(differences)

@@ -16,7 +16,7 @@ from reports.titles import method_title
 METRICS = {"last ten epochs": LATE, "best epoch": "accuracy_best"}
 """What is compared: the first is called *higher* or *lower*, the second stands beside it."""
 
-WORDS = "last ten epochs are"
+WORDS = "after correction"
 
 Row = dict[str, object]
 Found = Difference | None

@@ -181,7 +181,7 @@ def _harm_row(
         for level in (FACTORS["tau_s"].before, FACTORS["tau_s"].after)
     }
     about = dict(zip(GRADIENT, map(_level, setting), strict=True))
-    return {**about, **own, "less the surrogate everywhere": less, "exact trains, points": points, CALLED: word}
+    return {**about, **own, "minus the surrogate everywhere": less, "exact trains, points": points, CALLED: word}
 
 
 def _in_words(name: str) -> str:

@@ -82,7 +82,7 @@ def test_a_change_stands_beside_its_configuration_seed_by_seed() -> None:
     assert table["changes"].tolist() == ["(as published)", "initial_weights = pytorch_default"]
     assert table["n"].tolist() == [5, 5]
     assert table["best epoch, points"].tolist() == ["-", "-1.00 [-1.00, -1.00]"]
-    assert table["last ten epochs are"].tolist() == ["-", "lower"]
+    assert table["after correction"].tolist() == ["-", "lower"]
 
 
 def test_without_the_configuration_or_a_change_there_is_no_such_table() -> None:

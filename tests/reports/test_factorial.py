@@ -57,11 +57,11 @@ def test_harm_is_what_a_setting_is_further_off_than_the_surrogate_everywhere() -
     table = harm_table(factorial_runs(crossed()))
     assert len(table) == 1 + 8
     first, whole = table.iloc[0], table.iloc[1]
-    assert [first["gate"], first["less the surrogate everywhere"]] == ["always", "-"]
+    assert [first["gate"], first["minus the surrogate everywhere"]] == ["always", "-"]
     assert [whole[name] for name in ("gate", "inverse_max", "intra_neuron")] == ["neuron", "8", "on"]
-    assert whole["less the surrogate everywhere"].startswith("+0.75 [+0.")
+    assert whole["minus the surrogate everywhere"].startswith("+0.75 [+0.")
     assert whole["distance is"] == "higher"
-    assert table["less the surrogate everywhere"].iloc[-1].startswith("+0.0")
+    assert table["minus the surrogate everywhere"].iloc[-1].startswith("+0.0")
 
 
 def test_an_incomplete_factorial_is_none() -> None:
@@ -105,7 +105,7 @@ def test_a_setting_is_set_beside_the_surrogate_everywhere_and_below_the_ceiling_
     assert title == "After 5 epochs with the surrogate everywhere"
     assert table["gate"].tolist() == ["always", "neuron", "never", "ceiling"]
     assert table["mean of layers"].tolist()[1].startswith("+0.12 [+0.")
-    assert table["less the surrogate everywhere"].tolist()[1].startswith("-0.38 [-0.")
+    assert table["minus the surrogate everywhere"].tolist()[1].startswith("-0.38 [-0.")
     assert table["cosine is"].tolist() == ["-", "lower", "-", "-"]
     assert table["layer1"].tolist() == ["0.50", "0.12", "-", "0.82"]
     assert ceiling(alignment) == pytest.approx((2 / 3) ** 0.5)

@@ -143,9 +143,7 @@ def test_without_any_finished_run_there_are_no_figures() -> None:
 def test_a_caption_says_over_how_many_seeds_and_what_bands_are(seeds: list[list[str]], expected: str) -> None:
     runs = [run_row(method=name, seed=s) for name, of in zip(("stbp", "tssl_bp"), seeds, strict=True) for s in of]
     note = Note("training_figure", {"seeds": seed_counts(results_of(*runs).finished)})
-    assert (
-        words_of(note) == f"{expected} The axis of accuracy is logarithmic in the share of errors, plus half a point."
-    )
+    assert words_of(note) == f"{expected} The accuracy axis is logarithmic in the error rate plus half a point."
 
 
 def test_the_report_shows_each_png_with_a_link_to_its_svg() -> None:

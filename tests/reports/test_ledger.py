@@ -147,7 +147,7 @@ def test_the_other_method_is_taken_with_its_best_setting_and_tssl_bp_with_the_on
     stbp: dict[str, Any] = {"method": "stbp", "time_steps": "5"}
     bad, good = seeds(3, 0.5, **stbp, cell_key="bad"), seeds(3, 0.9, **stbp, cell_key="good")
     answer = beyond_of("better-than-stbp", *seeds(3), *bad, *good)
-    assert answer.subject == "TSSL-BP less STBP, T = 5 (good)"
+    assert answer.subject == "TSSL-BP minus STBP, T = 5 (good)"
     assert answer.ours == "89.75 ± 0.01; 90.00 ± 0.01"
     lucky = run_row(**stbp, cell_key="lucky", accuracy_best=0.95)
     assert beyond_of("better-than-stbp", *seeds(3), lucky, *good).ours == answer.ours, "one seed decides nothing"
@@ -164,7 +164,7 @@ def test_where_the_strongest_runs_have_nothing_to_compare_with_weaker_ones_that_
     assert answer.ours == "88.00 ± 0.01; 87.00 ± 0.01"
     assert "10 of 100 epochs" in answer.terms
     many = seeds(3, 0.8801, epochs="10", time_steps="20")
-    assert beyond_of("five-steps-suffice", *seeds(3), *shorter, *many).subject == "TSSL-BP, 5 less 20 steps"
+    assert beyond_of("five-steps-suffice", *seeds(3), *shorter, *many).subject == "TSSL-BP, 5 minus 20 steps"
 
 
 def test_five_steps_suffice_if_they_cost_no_more_than_the_margin() -> None:
@@ -241,7 +241,7 @@ def test_a_study_about_which_nothing_is_claimed_has_empty_tables() -> None:
 def test_the_ledger_prints_every_part_of_a_line_and_in_brief_only_five() -> None:
     lines = ledger(answers_of(results_of(*seeds(3, 0.85)).runs), [Place("fashion_mnist", "400-400")])
     head, _, first, *_ = blocks_to_markdown(Ledger(lines)).splitlines()
-    assert head == "| claim | claimed | ours | difference | verdict | terms | beside |"
+    assert head == "| claim | claimed | ours | difference | verdict | runs | other published rows and versions |"
     assert "| -4.75 [-4.79, -4.71] | 🔴 not reproduced | n = 3; 100 epochs | HM2-BP" in first
     brief = blocks_to_markdown(Ledger(lines, brief=True)).splitlines()
     assert {line.replace("\\|", "").count("|") for line in brief} == {6}

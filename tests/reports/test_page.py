@@ -52,7 +52,7 @@ def test_a_page_has_the_tables_and_the_verdicts_of_the_report_in_words() -> None
     assert (
         "<code>nox -s reproduce_fashion_mnist -- --profile paper --set &#39;grid.time_steps=[5,20]&#39;</code>" in page
     )
-    assert "<strong>Reproduced</strong>: all" in page
+    assert "<strong>Reproduced</strong>: the whole" in page
     assert "🟢" not in page
     targets = {attributes["href"] for tag, attributes in tags_of(page) if tag == "a"}
     assert targets == {f"#{attributes['id']}" for tag, attributes in tags_of(page) if tag == "h2"}

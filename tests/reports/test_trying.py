@@ -281,9 +281,9 @@ def test_ranks_go_by_the_mean_and_differences_by_the_seed() -> None:
         "another T or dataset does not count"
     )
     assert table[""].tolist() == ["", "", MARK, ""]
-    means = [text.split()[0] for text in table["mine less theirs"]]
+    means = [text.split()[0] for text in table["mine minus theirs"]]
     assert means == ["-30.00", "-10.00", NOTHING, "+50.00"]
-    assert table["mine less theirs"].iloc[1] == "-10.00 [-10.00, -10.00]", "of pairs, which all differ by as much"
+    assert table["mine minus theirs"].iloc[1] == "-10.00 [-10.00, -10.00]", "of pairs, which all differ by as much"
 
 
 def test_a_value_is_the_mean_of_the_last_epochs_that_count() -> None:
