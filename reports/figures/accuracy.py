@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from baselines.method import is_spiking
+from reports.cells import percent
 from reports.figures.drawing import Drawing, seed_counts
 from reports.figures.panels import draw_methods
 from reports.figures.scales import stretch, time_axis, time_steps_of, within_bounds
@@ -50,18 +51,20 @@ def accuracy_of_methods(finished: pd.DataFrame) -> Drawing:
     finished : DataFrame
         Finished runs that compare.
     """
-    by_method = 100 * finished.set_index("method")[LATE]
-    summary = by_method.groupby(level=0).agg(["mean", "std"]).sort_values("mean", kind="stable")
+    by_method = finished.set_index("method")[LATE]
+    summary = (100 * by_method).groupby(level=0).agg(["mean", "std"]).sort_values("mean", kind="stable")
     lower, upper = within_bounds(summary["mean"], summary["std"])
     figure, axes = one_pair_of_axes(height=1 + ROW_HEIGHT * max(len(summary), 2))
     stretch(axes, "x")
-    for row, (method, mean, std) in enumerate(summary.itertuples()):
+    for row, (method, mean, _) in enumerate(summary.itertuples()):
         style = style_of(str(method))
         runs = by_method.loc[[method]]
-        axes.plot(runs, [row] * len(runs), ".", color=style.color, alpha=0.5, markersize=4)
+        axes.plot(100 * runs, [row] * len(runs), ".", color=style.color, alpha=0.5, markersize=4)
         axes.errorbar(mean, row, xerr=[[lower[method]], [upper[method]]], capsize=3, **style._asdict())
-        text = f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
-        axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)
+        # Written as in tables, so that a mean between two hundredths is rounded to the same one.
+        axes.annotate(
+            percent(runs), (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False
+        )
     steps = ", ".join(f"T = {steps}" for steps in time_steps_of(finished))
     axes.set(xlabel=f"{late_accuracy(finished)}{steps and ', '}{steps}", ylim=(-0.6, len(summary) - 0.4))
     axes.set_yticks(range(len(summary)), [method_title(str(method)) for method in summary.index])

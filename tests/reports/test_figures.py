@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from baselines.method import method_title
+from reports.cells import percent
 from reports.figures.accuracy import (
     accuracy_after_each_step,
     accuracy_against_time_steps,
@@ -28,7 +29,7 @@ from reports.figures.panels import MANY
 from reports.figures.raster import spikes_of_a_sample
 from reports.figures.scales import LEAST_SPAN, AccuracyLocator
 from reports.figures.style import WIDTH, brightness, canvas, on_top_of, save, styles
-from reports.load import Results
+from reports.load import LATE, Results
 from tests.reports.made import results_of, run_row
 from tests.reports.made_details import with_details
 
@@ -186,6 +187,14 @@ def test_an_axis_of_accuracy_does_not_blow_a_small_difference_up() -> None:
     figure = drawn(accuracy_of_methods(results_of(run_row(), run_row(method="stbp", accuracy_last=0.8901)).finished))
     low, high = figure.axes[0].get_xlim()
     assert high - low >= LEAST_SPAN
+
+
+def test_a_mean_between_two_hundredths_reads_as_in_the_tables() -> None:
+    accuracies = (0.88763, 0.89181, 0.89207, 0.88915, 0.89009)
+    runs = [run_row(seed=str(seed), accuracy_last=value) for seed, value in enumerate(accuracies)]
+    finished = results_of(*runs).finished
+    (axes,) = drawn(accuracy_of_methods(finished)).axes
+    assert [text.get_text() for text in axes.texts] == [percent(finished[LATE])]
 
 
 def test_layers_that_do_not_spike_say_so_instead_of_showing_a_bar() -> None:
