@@ -5,8 +5,9 @@ from itertools import islice
 
 from benchmarks.cli.main import EXIT_OK, EXIT_RUN_FAILED
 from benchmarks.config.execution import Execution
+from benchmarks.errors import ConfigError
 from benchmarks.platform.atomic import write_atomically, writing
-from benchmarks.study.file import config_path, read_study, study_files
+from benchmarks.study.file import config_path, read_study
 from reports.cli import DEFAULT_FOLDER, CompareOptions, RecheckOptions, ReportOptions
 from reports.combining import combined
 from reports.compare import comparison, read_side
@@ -67,7 +68,9 @@ def recheck_command(options: RecheckOptions) -> int:
 
 def _name_and_title(study: str) -> tuple[str, str]:
     """Name and title in the study's own file; of a name that has no file here, the name for both."""
-    if not study.endswith(".toml") and study not in study_files():
+    try:
+        path = config_path(study)
+    except ConfigError:
         return study, study
-    found = read_study(config_path(study))
+    found = read_study(path)
     return found.name, found.title

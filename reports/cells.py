@@ -32,7 +32,8 @@ def precision_of(*cells: pd.DataFrame) -> str:
 def percent(values: pd.Series) -> str:
     """``89.75 ± 0.03`` for fractions, or the mean alone where there is no standard deviation."""
     mean, std = mean_and_std(values)
-    return f"{100 * mean:.2f}" + ("" if std is None else f" ± {100 * std:.2f}")
+    # Decimal fractions are not exact: a mean such as 89.015 is to read the same whatever the order of its sum.
+    return f"{round(100 * mean, 9):.2f}" + ("" if std is None else f" ± {round(100 * std, 9):.2f}")
 
 
 def count_in_words(values: pd.Series) -> str:

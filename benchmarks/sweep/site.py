@@ -177,11 +177,12 @@ def load_data(config: RunConfig, root: Path) -> Data:
             raise DatasetError(f"{part} samples of {config.dataset} are {found}; its input_shape says {tuple(shape)}")
         # Out of range, they would end a run with an error of PyTorch's, and on a GPU the process.
         labels = getattr(split, "labels", None)
-        if labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
-            span = f"{int(labels.min())} to {int(labels.max())}"
-            raise DatasetError(
-                f"{part} labels of {config.dataset} are {span}; expected 0 to {outputs - 1}, as its classes"
-            )
+        if labels is None:
+            continue
+        least, most = map(int, labels.aminmax())
+        if not 0 <= least <= most < outputs:
+            span = f"{least} to {most}; expected 0 to {outputs - 1}, as its classes"
+            raise DatasetError(f"{part} labels of {config.dataset} are {span}")
     return data
 
 

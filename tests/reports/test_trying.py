@@ -257,7 +257,9 @@ def test_the_protocol_is_what_the_runs_of_a_report_have_in_common() -> None:
 
 @pytest.mark.parametrize("name", committed_folders())
 def test_every_committed_report_can_be_tried_against(name: str) -> None:
-    for run in protocol_of(committed(name), spiking=True):
+    runs = protocol_of(committed(name), spiking=True)
+    assert runs
+    for run in runs:
         RunConfig.model_validate_json(json.dumps({**run, "method": "stbp"}))
 
 
